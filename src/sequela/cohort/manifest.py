@@ -1,0 +1,75 @@
+"""`cohort.yaml`: what the tables are called, what their columns mean, what the data allow."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Literal
+
+from pydantic import Field
+
+from sequela.errors import DataError
+from sequela.settings import Settings, read_settings
+
+FILE_NAME = "cohort.yaml"
+DAYS = {"days": 1.0, "weeks": 7.0, "months": 365.25 / 12, "years": 365.25}
+
+
+class Endpoint(Settings):
+    """An outcome: its causes by number (0 is censored), and the one that is predicted."""
+
+    causes: dict[int, str] = Field(default_factory=lambda: {1: "event"})
+    cause: int = 1
+
+
+class Covariate(Settings):
+    """A clinical column of the patients table."""
+
+    kind: Literal["numeric", "binary", "ordinal", "categorical"]
+    levels: tuple[str, ...] = ()
+    unit: str = ""
+    label: str = ""
+
+
+class TableSource(Settings):
+    """Where a table is, and how its columns and values are called there.
+
+    Attributes:
+        file: Path inside the cohort folder, CSV, TSV or Parquet.
+        columns: Our column name to theirs.
+        values: Our column name to {their value: our value}.
+        constants: Columns of ours that the file lacks, with the value of every row.
+    """
+
+    file: str
+    columns: dict[str, str] = Field(default_factory=dict)
+    values: dict[str, dict[str, str | int | float | None]] = Field(default_factory=dict)
+    constants: dict[str, str | int | float] = Field(default_factory=dict)
+
+
+class Manifest(Settings):
+    """The cohort's own account of itself."""
+
+    name: str
+    description: str = ""
+    synthetic: bool = False
+    licence: str = "unstated"
+    time_unit: Literal["days", "weeks", "months", "years"] = "days"
+    endpoints: dict[str, Endpoint]
+    clinical: dict[str, Covariate] = Field(default_factory=dict)
+    tables: dict[str, TableSource]
+
+    @classmethod
+    def load(cls, folder: Path) -> Manifest:
+        """Read `cohort.yaml` in `folder`.
+
+        Raises:
+            DataError: If there is none.
+            UsageError: If a key is unknown or a value does not fit.
+        """
+        path = folder / FILE_NAME
+        if not path.is_file():
+            raise DataError(
+                f"{folder.name} is not a cohort folder: it has no {FILE_NAME}",
+                hint="write one with `sequela init`, or bring data in with `sequela import`",
+            )
+        return read_settings(cls, path)

@@ -1,0 +1,69 @@
+"""Patients and what is known of them: ids, days and paths; no tensor, no outcome."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+Side = Literal["L", "R"]
+View = Literal["CC", "MLO"]
+
+
+@dataclass(frozen=True)
+class Image:
+    """One mammogram on disk."""
+
+    image_id: str
+    side: Side
+    view: View
+    path: Path
+
+
+@dataclass(frozen=True)
+class Text:
+    """A note or report, and the day from which it could have been read."""
+
+    text_id: str
+    day: float
+    available_day: float
+    kind: str
+    text: str
+    language: str
+
+
+@dataclass(frozen=True)
+class Exam:
+    """One visit: its images, and the text written about it, in days from the index date."""
+
+    exam_id: str
+    day: float
+    modality: str
+    vendor: str
+    images: tuple[Image, ...]
+    texts: tuple[Text, ...]
+
+
+@dataclass(frozen=True)
+class Patient:
+    """One patient's exams, oldest first, and the texts that belong to no exam."""
+
+    patient_id: str
+    site: str
+    exams: tuple[Exam, ...]
+    texts: tuple[Text, ...]
+
+
+@dataclass(frozen=True)
+class Case:
+    """A patient seen from a landmark: what a model may look at, and nothing later.
+
+    Attributes:
+        patient_id: Whose case it is.
+        landmark: Day from the index date on which the prediction is made.
+        exams: Exams that may be seen, oldest first; empty in a clinical-only cohort.
+    """
+
+    patient_id: str
+    landmark: float
+    exams: tuple[Exam, ...]

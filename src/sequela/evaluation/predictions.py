@@ -1,0 +1,89 @@
+"""`predictions.parquet`: the one contract for numbers out. Evaluation reads nothing else."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import polars as pl
+
+from sequela.settings import Settings
+from sequela.storage import atomic
+
+SCHEMA = {
+    "model": pl.String,  # family, as in lumin
+    "variant": pl.String,  # named variant, as in lumin-m
+    "endpoint": pl.String,
+    "repeat": pl.Int64,
+    "fold": pl.Int64,
+    "seed": pl.Int64,
+    "split": pl.String,  # validation, test or external
+    "patient_id": pl.String,
+    "landmark": pl.Float64,  # day from the index date
+    "entry": pl.Float64,  # days from the landmark, null where observed from the landmark on
+    "time": pl.Float64,  # days from the landmark
+    "event": pl.Int64,  # 0 censored, k >= 1 cause k
+    "risk": pl.Float64,  # higher is worse
+}
+"""Columns of the table; beside them stand `survival_<days>` columns, one a grid time."""
+
+_METADATA_KEY = "sequela"
+
+
+class Provenance(Settings):
+    """Where predictions come from, stored in the file's metadata.
+
+    Attributes:
+        protocol: The name of the selection protocol.
+        cause: Which cause is predicted; the others compete.
+        horizon: Days after the landmark to which `risk` refers, None for ever.
+        epoch_chosen_on: The split on which the epoch was chosen.
+        cohort: Fingerprint of the cohort.
+        splits: Fingerprint of the split file.
+        configuration: Fingerprint of the resolved configuration.
+        synthetic: Whether the patients are simulated.
+        notes: What else a reader should know, printed with the numbers.
+    """
+
+    protocol: str
+    cause: int = 1
+    horizon: float | None = None
+    epoch_chosen_on: Literal["validation", "training", "test", "none", "unknown"] = "unknown"
+    cohort: str = ""
+    splits: str = ""
+    configuration: str = ""
+    synthetic: bool = False
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Predictions:
+    """Rows of `SCHEMA` (+ `survival_<days>`), and where they come from."""
+
+    table: pl.DataFrame
+    provenance: Provenance
+
+    @property
+    def grid(self) -> tuple[float, ...]:
+        """Times in days at which survival probabilities are stored, ascending."""
+        names = [name for name in self.table.columns if name.startswith("survival_")]
+        return tuple(sorted(float(name.removeprefix("survival_")) for name in names))
+
+    def write(self, path: Path) -> None:
+        """Write the table and its provenance, whole or not at all."""
+        metadata = {_METADATA_KEY: self.provenance.model_dump_json()}
+        with atomic(path) as temporary:
+            self.table.write_parquet(temporary, metadata=metadata)
+
+    @classmethod
+    def read(cls, path: Path) -> Predictions:
+        """Read a table that `write` wrote."""
+        metadata = pl.read_parquet_metadata(path)
+        provenance = Provenance.model_validate_json(metadata[_METADATA_KEY])
+        return cls(pl.read_parquet(path), provenance)
+
+
+def survival_column(days: float) -> str:
+    """The name of the column of survival probabilities at `days` after the landmark."""
+    return f"survival_{days:g}"

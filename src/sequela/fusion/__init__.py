@@ -1,0 +1,1 @@
+"""Vectors of several modalities or times to tokens."""

@@ -1,0 +1,1 @@
+"""Foreign data to our tables, one file a format."""

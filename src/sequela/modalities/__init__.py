@@ -1,0 +1,1 @@
+"""One file a modality: read, normalise, tensor; and the one batch type."""

@@ -1,0 +1,79 @@
+"""The one batch type: inputs of some patients, padded and masked, with no label in it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
+
+import torch
+from jaxtyping import Bool, Float, Int
+from torch import Tensor
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Inputs of some patients, each seen from one landmark.
+
+    A modality that the cohort lacks is None; a value that a patient lacks is masked. Exams
+    are in order of time, oldest first; a patient's last valid exam is the one at the landmark.
+
+    Attributes:
+        day: Days from each exam to the landmark, at most 0.
+        exam_mask: True where the patient has the exam.
+        views: Prepared images in 0..1, one channel.
+        view_kind: Which view each slot holds, an index into `modalities.mammogram.VIEW_KINDS`.
+        view_mask: True where the slot holds an image.
+        tokens: Token ids of the text of each exam.
+        token_mask: True where there is a token.
+        text_mask: True where the exam has a text.
+        clinical: Clinical covariates, scaled on training patients.
+        clinical_mask: True where the covariate is known.
+    """
+
+    day: Float[Tensor, "patient exam"]
+    exam_mask: Bool[Tensor, "patient exam"]
+    views: Float[Tensor, "patient exam view height width"] | None = None
+    view_kind: Int[Tensor, "patient exam view"] | None = None
+    view_mask: Bool[Tensor, "patient exam view"] | None = None
+    tokens: Int[Tensor, "patient exam token"] | None = None
+    token_mask: Bool[Tensor, "patient exam token"] | None = None
+    text_mask: Bool[Tensor, "patient exam"] | None = None
+    clinical: Float[Tensor, "patient feature"] | None = None
+    clinical_mask: Bool[Tensor, "patient feature"] | None = None
+
+    def __len__(self) -> int:
+        return len(self.day)
+
+    def to(self, device: torch.device) -> Batch:
+        """The same batch on another device."""
+        moved = {
+            field.name: value.to(device, non_blocking=True)
+            for field in fields(self)
+            if (value := getattr(self, field.name)) is not None
+        }
+        return Batch(**moved)
+
+
+Sample = Batch
+"""One patient's tensors: a batch of one, so that padding and masks have one definition."""
+
+
+def collate(samples: Sequence[Sample]) -> Batch:
+    """Pad every axis but the first to the longest, then stack; padding is masked (False, 0)."""
+    columns = {}
+    for field in fields(Batch):
+        values = [getattr(sample, field.name) for sample in samples]
+        if values[0] is not None:
+            columns[field.name] = _pad(values)
+    return Batch(**columns)
+
+
+def _pad(values: Sequence[Tensor]) -> Tensor:
+    shape = [max(sizes) for sizes in zip(*(value.shape[1:] for value in values), strict=True)]
+    padded = values[0].new_zeros((sum(len(value) for value in values), *shape))
+    row = 0
+    for value in values:
+        corner = (slice(row, row + len(value)), *(slice(size) for size in value.shape[1:]))
+        padded[corner] = value
+        row += len(value)
+    return padded

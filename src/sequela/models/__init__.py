@@ -1,0 +1,1 @@
+"""Whole models: configuration, module and variants, a family a file."""

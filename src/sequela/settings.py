@@ -1,0 +1,110 @@
+"""Typed, closed, frozen configuration: YAML, then `section.key=value` on the command line."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, TypeVar
+
+import yaml
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from sequela.errors import UsageError
+
+
+class Settings(BaseModel):
+    """A frozen part of the configuration; an unknown key is an error."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", validate_default=True)
+
+    def evolve(self: SettingsT, **changes: Any) -> SettingsT:
+        """A checked copy with some fields changed."""
+        return type(self).model_validate({**self.model_dump(), **changes})
+
+
+SettingsT = TypeVar("SettingsT", bound=Settings)
+
+
+def read_settings(
+    kind: type[SettingsT], path: Path | None = None, overrides: Sequence[str] = ()
+) -> SettingsT:
+    """The configuration that a file and overrides describe, defaults for the rest.
+
+    Args:
+        kind: The settings to build; its fields are the sections.
+        path: A YAML file, or None for the defaults.
+        overrides: `section.key=value` texts; values are read as YAML.
+
+    Raises:
+        UsageError: If a key is unknown or a value does not fit, all named at once.
+    """
+    values = _read_yaml(path) if path else {}
+    for override in overrides:
+        _apply(values, override)
+    return validated(kind, values, where=path.name if path else "the command line")
+
+
+def validated(kind: type[SettingsT], values: Mapping[str, Any], *, where: str) -> SettingsT:
+    """`values` as `kind`, or every fault in them as one usage error."""
+    try:
+        return kind.model_validate(values)
+    except ValidationError as error:
+        items = tuple(_finding(kind, fault) for fault in error.errors(include_url=False))
+        raise UsageError(
+            f"{where} holds {len(items)} setting(s) that cannot be used",
+            hint="mend the settings named, or remove them to use the defaults",
+            items=items,
+        ) from None
+
+
+def _read_yaml(path: Path) -> dict[str, Any]:
+    try:
+        values = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise UsageError(
+            f"there is no configuration file {path.name}", hint="write one with `sequela init`"
+        ) from None
+    except yaml.YAMLError as error:
+        line = getattr(getattr(error, "problem_mark", None), "line", -1) + 1
+        raise UsageError(
+            f"{path.name}, line {line}: not valid YAML", hint="check indentation and colons there"
+        ) from None
+    if values is None:
+        return {}
+    if not isinstance(values, dict):
+        raise UsageError(
+            f"{path.name} should hold `section:` blocks, found a {type(values).__name__}"
+        )
+    return values
+
+
+def _apply(values: dict[str, Any], override: str) -> None:
+    name, equals, text = override.partition("=")
+    *sections, key = name.split(".")
+    if not equals or not sections:
+        raise UsageError(
+            f"'{override}' is not a setting", hint="write section.key=value, as in train.epochs=20"
+        )
+    part: dict[str, Any] = values
+    for section in sections:
+        part = part.setdefault(section, {})
+    part[key] = yaml.safe_load(text)
+
+
+def _finding(kind: type[BaseModel], fault: Any) -> str:
+    place = [str(step) for step in fault["loc"]]
+    text = f"{'.'.join(place)}: {fault['msg']}"
+    if fault["type"] != "extra_forbidden":
+        return text
+    close = difflib.get_close_matches(place[-1], _fields(kind, place[:-1]), n=1)
+    return f"{'.'.join(place)}: unknown setting" + (f"; did you mean {close[0]}?" if close else "")
+
+
+def _fields(kind: type[BaseModel], place: Sequence[str]) -> list[str]:
+    for step in place:
+        field = kind.model_fields.get(step)
+        if field is None or not isinstance(field.annotation, type):
+            return []
+        kind = field.annotation
+    return list(kind.model_fields)

@@ -1,0 +1,1 @@
+"""Cohorts with a known truth, written as the real files that a hospital has."""

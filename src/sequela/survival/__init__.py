@@ -1,0 +1,1 @@
+"""The mathematics of censored time: functions of time, event and score; no model, no file."""
