@@ -42,9 +42,9 @@ def test_the_fingerprint_knows_contents_and_neither_row_order_nor_place(
 def test_times_come_in_days(write: Any, tables: Any, manifest: Any) -> None:
     manifest["time_unit"] = "months"
     for row in tables["outcomes"]:
-        row["time"] = 120
+        row["time"] = 12000
     cohort = read_cohort(write({name: tables[name] for name in tables}, manifest))
-    assert cohort.outcomes["time"].to_list() == pytest.approx([120 * 365.25 / 12] * 4)
+    assert cohort.outcomes["time"].to_list() == pytest.approx([12000 * 365.25 / 12] * 4)
     assert cohort.patients[0].exams[1].day == pytest.approx(365 * 365.25 / 12)
 
 

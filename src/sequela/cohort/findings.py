@@ -91,23 +91,32 @@ RULES: dict[str, Rule] = {
         "correct the spelling in tables.{table}.columns, values or constants",
         "warning",
     ),
+    "C011": Rule(
+        "the table has no column of this name; it looks like {close}, misspelt",
+        "call it {close}, or rename it if it is something else; it is not used",
+        "warning",
+    ),
     # Identifiers.
-    "C011": Rule("the id is missing", "give every row an id, or remove the row"),
-    "C012": Rule(
+    "C012": Rule("the id is missing", "give every row an id, or remove the row"),
+    "C013": Rule(
         "the id stands on an earlier row too (line {first})",
         "keep one of the rows, or give each its own id",
     ),
-    "C013": Rule(
+    "C014": Rule(
         "the id begins or ends with white space",
         "remove the spaces; with them the id matches no other table",
     ),
-    "C014": Rule(
+    "C015": Rule(
         "the id is not in the table {table}",
         "add the row to {table}, or remove this one",
     ),
-    "C015": Rule(
+    "C016": Rule(
         "the text names an exam of another patient",
         "correct exam_id or patient_id",
+    ),
+    "C017": Rule(
+        "the id holds a slash, a control character, or begins with a point",
+        "replace it: ids name files",
     ),
     # Values.
     "C021": Rule(
@@ -166,8 +175,7 @@ RULES: dict[str, Rule] = {
         "correct one of the two; leave available_day empty if it was readable at once",
     ),
     "C036": Rule(
-        "the {columns} look like {guess}, but the manifest says {unit} (the largest is "
-        "{size} days)",
+        "the longest follow-up is {size} if times are in {unit}, as the manifest says",
         "correct time_unit in the manifest, if it is wrong",
         "warning",
     ),
@@ -202,8 +210,8 @@ RULES: dict[str, Rule] = {
         "name all levels, from low to high where they have an order, in clinical.{column}.levels",
     ),
     "C055": Rule(
-        "a binary covariate without levels must be 0 or 1",
-        "map the values in tables.patients.values, or name the two levels",
+        "the value is not 0 or 1, but the covariate is binary and has no levels",
+        "map the values in tables.patients.values, or name the two in clinical.{column}.levels",
     ),
 }
 

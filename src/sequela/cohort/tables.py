@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 import polars as pl
@@ -31,6 +32,7 @@ class Table:
         typed: The same rows with numbers as numbers and times in days; null where they are not.
         columns: The columns of the schema that the file has.
         undeclared: Columns of the file that nothing declares.
+        shared: Whether other tables are read from the same file.
     """
 
     name: str
@@ -39,6 +41,34 @@ class Table:
     typed: pl.DataFrame
     columns: tuple[Column, ...]
     undeclared: tuple[str, ...]
+    shared: bool
+
+    @cached_property
+    def cells(self) -> pl.DataFrame:
+        """The typed columns under their names, the text of each under `raw(name)`."""
+        texts = self.raw.select(pl.exclude(ROW).name.map(raw))
+        return pl.concat([self.typed, texts], how="horizontal")
+
+    def has(self, *names: str) -> bool:
+        """Whether the file has all these columns."""
+        return set(names) <= {column.name for column in self.columns}
+
+    def where(self, bad: pl.Expr, code: str, column: str = "", **words: object) -> list[Finding]:
+        """The finding `code` for every row for which `bad` is true."""
+        rows = self.cells.filter(bad)[ROW]
+        return [finding(code, self.file, row, column, **words) for row in rows]
+
+    def repeated(self, key: tuple[str, ...], code: str, column: str) -> list[Finding]:
+        """The finding `code` for every row whose key stands on an earlier row."""
+        known = pl.all_horizontal(pl.col(key).is_not_null())
+        first = pl.col(ROW).first().over(key).alias("first")
+        rows = self.cells.filter(known).select(ROW, first).filter(pl.col(ROW) != pl.col("first"))
+        return [finding(code, self.file, row, column, first=line) for row, line in rows.iter_rows()]
+
+
+def raw(name: str) -> str:
+    """The name under which `Table.cells` holds a column's text."""
+    return f"{name} as text"
 
 
 def read_tables(folder: Path, manifest: Manifest) -> tuple[dict[str, Table], list[Finding]]:
@@ -126,13 +156,14 @@ def _mapped(
         for column in columns
         if theirs[column.name] in frame.columns or column.name in source.constants
     )
-    raw = frame.select(ROW, *(_cell(column.name, theirs, source) for column in present))
-    typed = raw.select(ROW, *(_typed(column, DAYS[manifest.time_unit]) for column in present))
+    cells = frame.select(ROW, *(_cell(column.name, theirs, source) for column in present))
+    typed = cells.select(ROW, *(_typed(column, DAYS[manifest.time_unit]) for column in present))
     used = {ROW, *theirs.values()}
     undeclared = tuple(item for item in frame.columns if item not in used)
     findings = _unmapped(name, source, columns)
     findings += _absent(name, source, columns, present, frame)
-    return Table(name, source.file, raw, typed, present, undeclared), findings
+    shared = sum(other.file == source.file for other in manifest.tables.values()) > 1
+    return Table(name, source.file, cells, typed, present, undeclared, shared), findings
 
 
 def _cell(ours: str, theirs: dict[str, str], source: TableSource) -> pl.Expr:
