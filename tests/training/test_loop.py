@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import os
 import signal
-import subprocess
-import sys
+import time
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from torch import Tensor
@@ -71,36 +71,39 @@ def test_a_fit_that_was_asked_to_stop_goes_on_to_the_same_weights(
     assert_same(kept(toy_fit(), folder), expected)
 
 
-KILLED_AT = """
-import os, signal, sys
-from pathlib import Path
-sys.path.insert(0, sys.argv[1])
-from toys import toy_fit
-from test_loop import Watched, kept
-from sequela.training.loop import Fit
-import torch._dynamo  # once, before the forks; the optimizer would import it in each of them
-folder, points = Path(sys.argv[2]), [int(point) for point in sys.argv[3:]]
-for point in points:
-    if os.fork() == 0:
+def run_until_killed(folder: Path, example: int) -> None:
+    """Fit in a child that kills itself as it reads the nth example."""
+    if (child := os.fork()) == 0:
         task = toy_fit()
-        inputs = Watched(task.inputs, point, lambda: os.kill(os.getpid(), signal.SIGKILL))
+        inputs = Watched(task.inputs, example, lambda: os.kill(os.getpid(), signal.SIGKILL))
         kept(Fit(task.model, task.objective, inputs, task.settings, task.machine), folder)
         os._exit(0)
-    assert os.WIFSIGNALED(os.wait()[1])
-kept(toy_fit(), folder)
-"""
+    assert os.WTERMSIG(os.waitpid(child, 0)[1]) == signal.SIGKILL
 
 
 def test_a_fit_killed_again_and_again_ends_in_the_same_weights(tmp_path: Path) -> None:
     expected = kept(toy_fit(), tmp_path / "whole")
-    here = str(Path(__file__).parent)
-    points = ["1", "15", "20", "37", "9"]
-    subprocess.run(
-        [sys.executable, "-c", KILLED_AT, here, str(tmp_path / "killed"), *points],
-        check=True,
-        timeout=60,
-    )
-    assert_same(read_tensors(tmp_path / "killed" / "best.safetensors")[0], expected)
+    for example in (1, 15, 20, 37, 9):
+        run_until_killed(tmp_path / "killed", example)
+    assert_same(kept(toy_fit(), tmp_path / "killed"), expected)
+
+
+def killed_after(folder: Path, seconds: float) -> bool:
+    """Whether a child that fits was still at it when it was killed."""
+    if (child := os.fork()) == 0:
+        kept(toy_fit(QUICK.evolve(epochs=30)), folder)
+        os._exit(0)
+    time.sleep(seconds)
+    os.kill(child, signal.SIGKILL)
+    return os.WIFSIGNALED(os.waitpid(child, 0)[1])
+
+
+def test_a_fit_killed_at_any_moment_ends_in_the_same_weights(tmp_path: Path) -> None:
+    expected = kept(toy_fit(QUICK.evolve(epochs=30)), tmp_path / "whole")
+    moments = np.random.default_rng(5).uniform(0.01, 0.2, 12)
+    kills = sum(killed_after(tmp_path / "killed", moment) for moment in moments)
+    assert kills > 1
+    assert_same(kept(toy_fit(QUICK.evolve(epochs=30)), tmp_path / "killed"), expected)
 
 
 def test_a_state_saved_within_an_epoch_goes_on_from_there(tmp_path: Path) -> None:
