@@ -9,7 +9,7 @@ import typer
 from rich.markup import escape
 
 from sequela.cli.answers import answer
-from sequela.cli.words import CohortFolder, Config, DryRun, Overrides, Work
+from sequela.cli.words import CohortFolder, Overrides
 from sequela.errors import DataError
 
 imports = typer.Typer(
@@ -43,8 +43,8 @@ def simulate(
 ) -> None:
     """Write a cohort of synthetic patients, with a known truth, as the files a hospital has."""
     from sequela.settings import Settings, read_settings
+    from sequela.simulation.cohort import simulate as write_cohort
     from sequela.simulation.settings import SimulationSettings
-    from sequela.simulation.simulate import simulate as write_cohort
 
     class Sections(Settings):
         simulation: SimulationSettings = SimulationSettings()
