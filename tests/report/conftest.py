@@ -12,6 +12,8 @@ import polars as pl
 import pytest
 from PIL import Image
 
+from sequela.report import write_report
+
 VARIANTS = ("kaplan-meier", "cox-clinical", "timing-only", "st-i", "l-b", "lumin")
 REFUSED = "all patients have the same risk"
 
@@ -247,6 +249,20 @@ def work(tmp_path: Path) -> Path:
     folder = tmp_path / "cohort" / "work"
     write_work(folder)
     return folder
+
+
+@pytest.fixture(scope="session")
+def written(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The report of a whole work folder."""
+    folder = tmp_path_factory.mktemp("cohort") / "work"
+    write_work(folder)
+    return write_report(folder, folder / "report.html")
+
+
+@pytest.fixture(scope="session")
+def page(written: Path) -> Element:
+    """The same as elements."""
+    return parse(written.read_text(encoding="utf-8"))
 
 
 VOID = {"meta", "link", "br", "img", "hr", "input", "source", "col"}

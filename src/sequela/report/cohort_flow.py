@@ -92,9 +92,9 @@ def flow_diagram(flow: Flow) -> str:
     parts = [
         _arrow(_BOX / 2, 46, _BOX / 2, included),
         _arrow(_BOX / 2, 56 + side_height / 2, _SIDE, 56 + side_height / 2),
-        _box(0, 0, _BOX, ["Assessed", f"{flow.assessed} patients"]),
+        _box(0, 0, _BOX, ["Assessed", _patients(flow.assessed)]),
         _box(_SIDE, 56, _WIDTH - _SIDE, side, aligned="start"),
-        _box(0, included, _BOX, ["Included", f"{flow.included} patients"]),
+        _box(0, included, _BOX, ["Included", _patients(flow.included)]),
         *_split_boxes(flow.splits, included + 46, bottom),
     ]
     label = escape(_described(flow))
@@ -113,7 +113,7 @@ def _split_boxes(splits: Sequence[tuple[str, int]], above: Length, top: Length) 
     line = f'<path class="line" d="M{stem:g} {above:g}V{middle:g}H{centres[-1]:g}"/>'
     boxes = [
         _arrow(centre, middle, centre, top)
-        + _box(centre - stem, top, _BOX, [_NAMES.get(split, split), f"{count} patients"])
+        + _box(centre - stem, top, _BOX, [_NAMES.get(split, split), _patients(count)])
         for centre, (split, count) in zip(centres, splits, strict=True)
     ]
     return [line, *boxes]
@@ -138,6 +138,10 @@ def _arrow(x: Length, y: Length, to_x: Length, to_y: Length) -> str:
         f'<path class="line" d="M{x:g} {y:g}L{to_x:g} {to_y:g}"/>'
         f'<path class="tip" d="M{to_x:g} {to_y:g}{wings}"/>'
     )
+
+
+def _patients(count: int) -> str:
+    return "1 patient" if count == 1 else f"{count} patients"
 
 
 def _described(flow: Flow) -> str:

@@ -47,7 +47,8 @@ def headline(results: Sequence[ModelResult], sets: Sequence[ComparisonSet]) -> H
     """The summary of an evaluation."""
     main = main_model(results)
     if main is None:
-        return Headline("Only baselines were evaluated; there is no model to compare.", ())
+        nothing = "Only baselines were evaluated" if results else "Nothing was evaluated"
+        return Headline(f"{nothing}; there is no model to compare.", ())
     against = _comparisons_of(main.name, sets)
     points = (*_own_numbers(main), *(_comparison(one) for one in against), *_refusals(sets))
     return Headline(_lead(main.label, against), points)
