@@ -19,6 +19,7 @@ class Curve:
 
     Attributes:
         group: `high` or `low`.
+        kind: `kaplan-meier`, or `aalen-johansen` where events compete.
         times: Days from the landmark, ascending.
         survival: Probability of being free of the event, after each time.
         low: Lower ends of the interval, None where undefined.
@@ -27,6 +28,7 @@ class Curve:
     """
 
     group: str
+    kind: str
     times: Sequence[float]
     survival: Sequence[float]
     low: Sequence[float | None]
@@ -90,7 +92,7 @@ def _number_at_risk(axis: Axes, curves: Sequence[Curve]) -> None:
         height = -0.32 - 0.08 * position
         variable, _ = _LOOK.get(curve.group, ("series-3", "-"))
         colour = COLOURS[variable]
-        axis.text(-0.03, height, curve.group, transform=axis.transAxes, color=colour, ha="right")
+        axis.text(-0.055, height, curve.group, transform=axis.transAxes, color=colour, ha="right")
         for day, count in curve.at_risk:
             year = day / DAYS_A_YEAR
             axis.text(year, height, str(count), transform=below, color=colour, ha="center")
