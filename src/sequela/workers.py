@@ -18,7 +18,6 @@ from typing import Any, Generic, TypeVar
 
 from sequela.errors import SequelaError
 
-Task = TypeVar("Task")
 Result = TypeVar("Result")
 
 _ONE_THREAD = dict.fromkeys(
@@ -54,10 +53,17 @@ class Failure:
 
 @dataclass(frozen=True)
 class Done(Generic[Result]):
-    """What became of the task at `index`."""
+    """What became of a task.
+
+    Attributes:
+        index: Its place among the tasks.
+        value: What the function returned, or why it did not.
+        seconds: How long the function worked; the limit or less where it was stopped.
+    """
 
     index: int
     value: Result | Failure
+    seconds: float
 
 
 def available_cores() -> int:
@@ -68,8 +74,8 @@ def available_cores() -> int:
 
 
 def each(
-    function: Callable[[Task], Result],
-    tasks: Sequence[Task],
+    function: Callable[..., Result],
+    tasks: Sequence[tuple[object, ...]],
     *,
     workers: int,
     limits: Limits | None = None,
@@ -81,7 +87,7 @@ def each(
 
     Args:
         function: A function of an importable module.
-        tasks: Its arguments, picklable.
+        tasks: The arguments of each call, picklable.
         workers: How many children work at once.
         limits: What one task may cost.
     """
@@ -95,7 +101,8 @@ def each(
             busy[worker] = index
         while busy:
             for worker in _ended(list(busy), limits):
-                yield Done(busy.pop(worker), worker.result())
+                value, seconds = worker.result()
+                yield Done(busy.pop(worker), value, seconds)
                 index = next(waiting, -1)
                 if index >= 0:
                     worker.begin(tasks[index])
@@ -121,10 +128,17 @@ def _ended(busy: Sequence[_Worker], limits: Limits) -> list[_Worker]:
             return ended
 
 
+@dataclass(frozen=True)
+class _Dying:
+    """The last words of a child that met an exception nobody foresaw."""
+
+    reason: str
+
+
 class _Worker:
     """A child process, replaced by a new one when it dies or is killed."""
 
-    def __init__(self, function: Callable[[Any], Any], limits: Limits) -> None:
+    def __init__(self, function: Callable[..., Any], limits: Limits) -> None:
         self._function, self._limits = function, limits
         self.began = 0.0
         self._start()
@@ -147,28 +161,31 @@ class _Worker:
         self.pipe: Connection = Connection(ours.detach())
         self.pipe.send(self._function)
 
-    def begin(self, task: object) -> None:
+    def begin(self, task: tuple[object, ...]) -> None:
         """Hand over a task; if the child has died, its `result` will say so."""
         self.began = time.monotonic()
         with contextlib.suppress(BrokenPipeError):
             self.pipe.send(task)
 
-    def result(self) -> Any:
-        """The answer; of a worker that gave none, the reason, and a new worker in its place."""
+    def result(self) -> tuple[Any, float]:
+        """The answer and its time; of a worker that gave none, the reason, and it is replaced."""
+        waited = time.monotonic() - self.began
         if not self.pipe.poll():
-            return self._replaced(f"took longer than {self._limits.seconds:g} s", lasting=False)
+            reason = f"took longer than {self._limits.seconds:g} s"
+            return self._replaced(Failure(reason, lasting=False)), waited
         try:
-            answer, healthy = self.pipe.recv()
+            answer, seconds = self.pipe.recv()
         except (EOFError, ConnectionResetError):
-            return self._replaced("stopped the process that was reading it", lasting=False)
-        if not healthy:
-            self._replaced("", lasting=False)
-        return answer
+            reason = "stopped the process that was reading it"
+            return self._replaced(Failure(reason, lasting=False)), waited
+        if isinstance(answer, _Dying):
+            return self._replaced(Failure(answer.reason)), waited
+        return answer, seconds
 
-    def _replaced(self, reason: str, *, lasting: bool) -> Failure:
+    def _replaced(self, failure: Failure) -> Failure:
         self.stop()
         self._start()
-        return Failure(reason, lasting)
+        return failure
 
     def stop(self) -> None:
         self._process.kill()
@@ -185,7 +202,10 @@ def serve() -> None:
     try:
         function = pipe.recv()
         while True:
-            pipe.send((_answer(function, pipe.recv(), memory), True))
+            task = pipe.recv()
+            began = time.perf_counter()
+            answer = _answer(function, task, memory)
+            pipe.send((answer, time.perf_counter() - began))
     except (EOFError, BrokenPipeError, ConnectionResetError):
         return
 
@@ -199,9 +219,9 @@ def _confine(memory: int) -> None:
     warnings.simplefilter("ignore")
 
 
-def _answer(function: Callable[[Any], Any], task: object, memory: int) -> object:
+def _answer(function: Callable[..., Any], task: tuple[object, ...], memory: int) -> object:
     try:
-        return function(task)
+        return function(*task)
     except SequelaError as error:
         return Failure(error.message)
     except MemoryError:
@@ -214,6 +234,6 @@ def _tell(
     """An exception that nobody foresaw: its kind is told, its text (it may hold values) is not."""
 
     def hook(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
-        pipe.send((Failure(f"cannot be read ({kind.__name__})"), False))
+        pipe.send((_Dying(f"cannot be read ({kind.__name__})"), 0.0))
 
     return hook

@@ -157,8 +157,9 @@ def _files(source: Path, out: Path) -> list[Path]:
 
 def _read_headers(files: Sequence[Path], workers: int) -> dict[Path, Mammogram | NotTaken]:
     headers: dict[int, Mammogram | NotTaken] = {}
+    tasks = [(file,) for file in files]
     with stage("Reading DICOM headers", len(files)) as advance:
-        for done in each(read_header, files, workers=workers, limits=_LIMITS):
+        for done in each(read_header, tasks, workers=workers, limits=_LIMITS):
             value = done.value
             headers[done.index] = (
                 NotTaken("unreadable", value.reason) if isinstance(value, Failure) else value

@@ -13,7 +13,6 @@ from pathlib import Path
 
 import numpy as np
 import polars as pl
-from jaxtyping import UInt8
 
 from sequela.errors import DataError
 from sequela.modalities.ledger import Ledger, Row, layout_of
@@ -24,7 +23,6 @@ from sequela.storage import atomic, owned, require_space, write_json
 from sequela.workers import Failure, Limits, available_cores, each
 
 _PACKAGES = ("imagecodecs", "numpy", "pydicom", "scipy", "sequela")
-Task = tuple[Path, PixelPolicy]
 _SCHEMA: dict[str, type[pl.DataType]] = {
     **dict.fromkeys(("image_id", "failed", "vendor", "encoding", "photometric"), pl.String),
     **dict.fromkeys(("greyscale", "chest_wall", "warnings", "source"), pl.String),
@@ -124,8 +122,8 @@ def estimate_preparation(
     files = list(_by_id(images).values())
     few = [files[i] for i in np.linspace(0, len(files) - 1, min(measured, len(files))).astype(int)]
     tasks = [(path, policy) for path in few]
-    values = [done.value for done in each(_timed, tasks, workers=1)]
-    times = [value for value in values if not isinstance(value, Failure)]
+    results = each(prepare_image, tasks, workers=1)
+    times = [done.seconds for done in results if not isinstance(done.value, Failure)]
     pace = statistics.median(times) / (workers or available_cores()) if times else None
     seconds = None if pace is None else pace * len(files)
     return PreparationEstimate(len(files), len(files) * policy.size**2, seconds)
@@ -194,7 +192,7 @@ def _decode(
     tasks = [(files[image_id], policy) for image_id in left]
     count = workers or available_cores()
     with stage("Preparing images", len(left)) as advance:
-        for done in each(_prepared, tasks, workers=count, limits=limits):
+        for done in each(prepare_image, tasks, workers=count, limits=limits):
             image_id = left[done.index]
             if isinstance(done.value, Failure):
                 row = _failed_row(done.value, sources[image_id])
@@ -203,16 +201,6 @@ def _decode(
                 pixels, quality = done.value
                 ledger.put(image_id, _quality_row(quality, sources[image_id]), pixels)
             advance(1)
-
-
-def _prepared(task: Task) -> tuple[UInt8[np.ndarray, "height width"], Quality]:
-    return prepare_image(*task)
-
-
-def _timed(task: Task) -> float:
-    began = time.perf_counter()
-    prepare_image(*task)
-    return time.perf_counter() - began
 
 
 def _quality_row(quality: Quality, source: str) -> Row:
