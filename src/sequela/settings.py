@@ -89,6 +89,8 @@ def _apply(values: dict[str, Any], override: str) -> None:
     part: dict[str, Any] = values
     for section in sections:
         part = part.setdefault(section, {})
+        if not isinstance(part, dict):
+            raise UsageError(f"'{override}': {section} holds a value, not settings")
     part[key] = yaml.safe_load(text)
 
 
