@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Literal
 
 Severity = Literal["error", "warning"]
@@ -36,6 +36,10 @@ class Finding:
         place = self.file if self.row is None else f"{self.file}:{self.row}"
         place = f"{place} {self.column}".rstrip()
         return f"{self.severity}[{self.code}] {place}: {self.message}\n  = {self.hint}"
+
+    def as_json(self) -> dict[str, object]:
+        """The finding as `--json` prints it."""
+        return asdict(self)
 
 
 @dataclass(frozen=True)
