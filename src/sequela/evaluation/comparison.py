@@ -9,7 +9,6 @@ from itertools import combinations
 
 import numpy as np
 from jaxtyping import Float
-from scipy.stats import norm
 
 from sequela.errors import DataError, UndefinedMetricError
 from sequela.evaluation.delong import delong
@@ -17,6 +16,7 @@ from sequela.evaluation.estimate import Estimate, estimated
 from sequela.evaluation.outcome import Question
 from sequela.evaluation.rows import ModelRows, Rows
 from sequela.evaluation.uncertainty import Drawn, holm
+from sequela.survival.normal import two_sided_p
 
 OPTIMISTIC = "selected on test (optimistic)"
 
@@ -137,7 +137,7 @@ def _summary(value: float, gaps: Float[np.ndarray, " resample"], level: float) -
     if spread <= 1e-12:
         raise UndefinedMetricError("the two models rank the patients alike: nothing to test")
     low, high = np.quantile(usable, [(1 - level) / 2, (1 + level) / 2]).tolist()
-    p = float(2 * norm.sf(abs(value) / spread))
+    p = two_sided_p(value / spread)
     method = "patient bootstrap, paired; p from its standard error"
     return Estimate(value, low, high, level, method, len(gaps), unused, p)
 

@@ -15,7 +15,7 @@ from sequela.evaluation.outcome import Question
 from sequela.evaluation.predictions import Predictions
 from sequela.evaluation.rows import ModelRows, models_of
 from sequela.evaluation.settings import EvaluationSettings
-from sequela.evaluation.uncertainty import Drawn
+from sequela.evaluation.uncertainty import Drawn, Resampler, Resampling
 from sequela.progress import stage
 
 FORMAT = "sequela-evaluation"
@@ -53,9 +53,10 @@ def evaluate(predictions: Sequence[Predictions], settings: EvaluationSettings) -
     """
     judged, entries = [], []
     models = models_of(predictions)
+    resampler = Resampler(Resampling(settings.bootstraps, settings.seed, settings.level))
     with stage("evaluating models", len(models)) as advance:
         for model in models:
-            judged.append(_judge(model, settings))
+            judged.append(_judge(model, settings, resampler))
             one = judged[-1]
             entries.append(described(one.model, one.question, one.metrics, settings))
             advance(1)
@@ -76,12 +77,12 @@ def evaluate(predictions: Sequence[Predictions], settings: EvaluationSettings) -
     )
 
 
-def _judge(model: ModelRows, settings: EvaluationSettings) -> _Judged:
+def _judge(model: ModelRows, settings: EvaluationSettings, resampler: Resampler) -> _Judged:
     own = model.provenance.horizon
     question = Question(
         model.provenance.cause, own if settings.horizon is None else settings.horizon
     )
-    return _Judged(model, question, metrics_of(model, question, settings))
+    return _Judged(model, question, metrics_of(model, question, settings, resampler))
 
 
 def _comparisons(
