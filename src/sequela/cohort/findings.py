@@ -118,6 +118,11 @@ RULES: dict[str, Rule] = {
         "the id holds a slash, a control character, or begins with a point",
         "replace it: ids name files",
     ),
+    "C020": Rule(
+        "the manifest names a table {table} that is not one of {known}; it is not read",
+        "correct its name, or take it out",
+        "warning",
+    ),
     # Values.
     "C021": Rule(
         "not a number",
