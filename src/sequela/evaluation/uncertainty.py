@@ -8,7 +8,12 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float, Int
 
+from sequela.errors import UndefinedMetricError
 from sequela.evaluation.estimate import Estimate
+from sequela.evaluation.rows import Rows
+
+Measure = Callable[[Rows, Float[np.ndarray, "row resample"]], Float[np.ndarray, " resample"]]
+"""A number for each column of row multiplicities, NaN where it is undefined."""
 
 _CELLS = 2_000_000  # of one block of resamples, 16 MB
 
@@ -41,36 +46,46 @@ def multiplicities(
         yield counts.reshape(size, len(patients)).T[place].astype(float)
 
 
-def bootstrapped(
-    statistic: Callable[[Float[np.ndarray, "row resample"]], Float[np.ndarray, " resample"]],
-    patient: Int[np.ndarray, " row"],
-    value: float,
-    resampling: Resampling,
-) -> Estimate:
-    """`value` with the percentile interval of a statistic over resampled patients.
+@dataclass(frozen=True)
+class Drawn:
+    """An estimate, and the number in each resample (NaN where undefined) for paired comparisons."""
 
-    Args:
-        statistic: The number for each column of row multiplicities, NaN where it is undefined.
-        patient: Which rows belong to one patient.
-        value: The number on the patients as they are.
-        resampling: How often to draw, and from which seed.
+    estimate: Estimate
+    draws: Float[np.ndarray, " resample"]
+
+
+def measured(rows: Rows, measure: Measure, resampling: Resampling) -> Drawn:
+    """A measure computed within each run, averaged over runs, with its interval over patients.
+
+    Raises:
+        UndefinedMetricError: If the number does not exist for these rows.
 
     Source: Efron & Tibshirani 1993, chapter 13; clusters: Field & Welsh 2007.
     """
-    blocks = [statistic(counts) for counts in multiplicities(patient, resampling)]
-    drawn = np.concatenate(blocks) if blocks else np.empty(0)
-    return summarised(value, drawn, resampling)
+    masks = rows.run_masks
+    parts = [rows.take(mask) for mask in masks]
+
+    def averaged(counts: Float[np.ndarray, "row resample"]) -> Float[np.ndarray, " resample"]:
+        runs = [measure(part, counts[mask]) for part, mask in zip(parts, masks, strict=True)]
+        return np.mean(runs, axis=0)
+
+    value = float(averaged(np.ones((len(rows), 1)))[0])
+    if not np.isfinite(value):
+        raise UndefinedMetricError("the number does not exist for these patients")
+    blocks = [averaged(counts) for counts in multiplicities(rows.patient, resampling)]
+    draws = np.concatenate(blocks) if blocks else np.empty(0)
+    return Drawn(summarised(value, draws, resampling), draws)
 
 
 def summarised(
-    value: float, drawn: Float[np.ndarray, " resample"], resampling: Resampling
+    value: float, draws: Float[np.ndarray, " resample"], resampling: Resampling
 ) -> Estimate:
     """`value` with the percentiles of the resamples that could be used, the others counted."""
-    usable = drawn[np.isfinite(drawn)]
-    unused = len(drawn) - len(usable)
-    if len(usable) < max(2, len(drawn) // 2):
-        reason = f"no interval: the number is undefined in {unused} of {len(drawn)} resamples"
-        return Estimate(value, resamples=len(drawn), unused=unused, reason=reason)
+    usable = draws[np.isfinite(draws)]
+    unused = len(draws) - len(usable)
+    if len(usable) < max(2, len(draws) / 2):
+        reason = f"no interval: the number is undefined in {unused} of {len(draws)} resamples"
+        return Estimate(value, resamples=len(draws), unused=unused, reason=reason)
     tails = [(1 - resampling.level) / 2, (1 + resampling.level) / 2]
     low, high = np.quantile(usable, tails).tolist()
     return Estimate(
@@ -79,7 +94,7 @@ def summarised(
         high,
         level=resampling.level,
         method="patient bootstrap, percentile",
-        resamples=len(drawn),
+        resamples=len(draws),
         unused=unused,
     )
 
