@@ -85,7 +85,7 @@ class _Path:
 
 @contextmanager
 def _path(encoder: TextEncoder) -> Iterator[_Path]:
-    embedding: nn.Module = encoder.backbone.get_input_embeddings()  # type: ignore[operator]
+    embedding: nn.Module = encoder.backbone.get_input_embeddings()
     path = _Path()
 
     def move(module: nn.Module, inputs: tuple[Any, ...], output: Tensor) -> Tensor:
