@@ -11,7 +11,7 @@ import typer
 from typer.exceptions import Abort, TyperException
 
 import sequela
-from sequela.cli import cohorts, demonstration, machine, numbers, runs
+from sequela.cli import cohorts, demonstration, machine, numbers
 from sequela.cli.answers import as_json, complain
 from sequela.errors import InterruptedRunError, ResourceLimitError, SequelaError, UsageError
 from sequela.progress import quiet
@@ -26,14 +26,15 @@ app = typer.Typer(
     rich_markup_mode="markdown",
     pretty_exceptions_enable=False,
 )
-for room in (demonstration, machine, cohorts, runs, numbers):
+for room in (demonstration, machine, cohorts, numbers):
     room.add_to(app)
 
 
-def _version(value: bool) -> None:
+def _version(value: bool) -> bool:
     if value:
         typer.echo(f"sequela {sequela.__version__}")
         raise typer.Exit
+    return value
 
 
 @app.callback()

@@ -26,7 +26,8 @@ class Rows:
         landmark: Day from the index date.
         time: Days from the landmark to event or last contact.
         event: 0 censored, k >= 1 cause k.
-        entry: Days from the landmark at which the patient came under observation, at least 0.
+        entry: Days from the landmark at which the patient came under observation; minus infinity
+            where that was at or before the landmark.
         risk: Higher is worse.
         survival: Predicted probability of being free of the event at each time of `grid`.
         grid: Days from the landmark.
@@ -58,10 +59,10 @@ class Rows:
         """Whether every patient stands in one row only."""
         return len(self) == len(np.unique(self.patient))
 
-    def take(self, mask: Bool[np.ndarray, " row"]) -> Rows:
-        """Some rows; patients keep their index."""
+    def take(self, wanted: Bool[np.ndarray, " row"] | Int[np.ndarray, " wanted"]) -> Rows:
+        """Some rows, by mask or by index; patients keep their index."""
         arrays = {
-            name: getattr(self, name)[mask]
+            name: getattr(self, name)[wanted]
             for name in (
                 *("patient", "run", "number", "landmark", "time", "event", "entry", "risk"),
                 "survival",
@@ -167,7 +168,7 @@ def _rows(table: pl.DataFrame) -> Rows:
         landmark=table["landmark"].to_numpy(),
         time=table["time"].to_numpy(),
         event=table["event"].to_numpy(),
-        entry=table["entry"].fill_null(0.0).clip(lower_bound=0.0).to_numpy(),
+        entry=np.where(table["entry"].fill_null(0.0) > 0, table["entry"].fill_null(0.0), -np.inf),
         risk=table["risk"].to_numpy(),
         survival=survival.to_numpy().reshape(len(table), len(grid)),
         grid=grid,
