@@ -9,7 +9,7 @@ import typer
 from rich.markup import escape
 
 from sequela.cli.answers import answer
-from sequela.cli.words import CohortFolder, Config, DryRun, Overrides, Work
+from sequela.cli.words import CohortFolder, Overrides
 from sequela.errors import DataError
 
 imports = typer.Typer(

@@ -2,18 +2,12 @@
 
 from __future__ import annotations
 
-import shlex
 import time
 from importlib import resources
 from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.markup import escape
-
-from sequela.cli.answers import answer, as_json
-from sequela.errors import UsageError
-from sequela.progress import console
 
 _MARK = ".sequela-demo"
 

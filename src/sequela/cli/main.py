@@ -77,7 +77,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
                 "not enough memory", hint="lower train.batch or prepare.workers, then run it again"
             )
         )
-    except Exception as error:  # noqa: BLE001 - the one place where a fault of ours is caught
+    except Exception as error:
         if "--debug" in first:
             raise
         fail(_our_fault(error))
