@@ -226,6 +226,14 @@ PLANTS = [
 ]
 PLANTS += [
     Plant(
+        "C009",
+        lambda tables, manifest: manifest["tables"].pop("exams"),
+        "cohort.yaml",
+        None,
+        "tables",
+        ("C015",) * 12,
+    ),
+    Plant(
         "C020", setting("tables", "exam", value={"file": "x.csv"}), "cohort.yaml", None, "tables"
     ),
     Plant(

@@ -81,7 +81,7 @@ def raw(name: str) -> str:
 def read_tables(folder: Path, manifest: Manifest) -> tuple[dict[str, Table], list[Finding]]:
     """Every table that can be read, and what kept the others from it."""
     tables, findings = {}, []
-    for name in REQUIRED_TABLES:
+    for name in (*REQUIRED_TABLES, *(["exams"] if "images" in manifest.tables else [])):
         if name not in manifest.tables:
             findings.append(finding("C009", FILE_NAME, column="tables", table=name))
     for name, source in manifest.tables.items():
