@@ -83,6 +83,12 @@ class Manifest(Settings):
     clinical: dict[str, Covariate] = Field(default_factory=dict)
     tables: dict[str, TableSource]
 
+    @model_validator(mode="after")
+    def _ids_are_no_covariates(self) -> Manifest:
+        if "patient_id" in self.clinical:
+            raise ValueError("patient_id cannot be a clinical covariate")
+        return self
+
     @classmethod
     def load(cls, folder: Path) -> Manifest:
         """Read `cohort.yaml` in `folder`.
