@@ -1,0 +1,37 @@
+"""What an evaluation is asked to do."""
+
+from __future__ import annotations
+
+from pydantic import Field
+
+from sequela.settings import Settings
+
+
+class EvaluationSettings(Settings):
+    """How predictions become numbers.
+
+    Attributes:
+        bootstraps: Patient resamples behind each interval.
+        curve_bootstraps: Patient resamples behind the intervals of ICI, E50, E90 and Emax, each of
+            which needs a regression.
+        seed: Of those resamples.
+        level: Of every confidence interval.
+        horizon: Days after the landmark; None takes the predictions' own, which may be none.
+        table_days: Where patients are counted as recurred or not in the risk-group table when there
+            is no horizon (five years).
+        thresholds: Predicted risks at which net benefit is asked.
+        calibration_groups: Into how many groups of predicted risk calibration plots fall.
+        curve_points: The most points of a plotted curve.
+        minimum_events: Events that a landmark number needs for its own row.
+    """
+
+    bootstraps: int = Field(default=1000, ge=0)
+    curve_bootstraps: int = Field(default=200, ge=0)
+    seed: int = 20260
+    level: float = Field(default=0.95, gt=0, lt=1)
+    horizon: float | None = Field(default=None, gt=0)
+    table_days: float = Field(default=1826.25, gt=0)
+    thresholds: tuple[float, ...] = (0.05, 0.1, 0.15, 0.2, 0.25, 0.3, 0.4, 0.5)
+    calibration_groups: int = Field(default=5, ge=2)
+    curve_points: int = Field(default=400, ge=10)
+    minimum_events: int = Field(default=10, ge=1)

@@ -1,0 +1,160 @@
+"""Intervals from resampling patients, and corrections for many tests."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from itertools import chain
+
+import numpy as np
+from jaxtyping import Float, Int
+
+from sequela.errors import UndefinedMetricError
+from sequela.evaluation.estimate import Estimate
+from sequela.evaluation.outcome import Question
+from sequela.evaluation.rows import Rows
+
+_CELLS = 2_000_000  # of one block of resamples, 16 MB
+_KEPT_CELLS = 16_000_000  # blocks kept for the next metric and the next model
+
+
+@dataclass(frozen=True)
+class Resampling:
+    """How patients are drawn again: how often, from which seed, at which level."""
+
+    count: int
+    seed: int
+    level: float
+
+
+@dataclass(frozen=True)
+class Draw:
+    """How often each row of one run counts in some resamples, and what it then weighs."""
+
+    rows: Rows
+    counts: Float[np.ndarray, "row resample"]
+    _weights: dict[Question, Float[np.ndarray, "row resample"]] = field(default_factory=dict)
+
+    def weights(self, question: Question) -> Float[np.ndarray, "row resample"]:
+        """`Question.weights`, computed once: they depend on the outcomes, not on the model."""
+        if question not in self._weights:
+            self._weights[question] = question.weights(self.rows, self.counts)
+        return self._weights[question]
+
+
+Measure = Callable[[Rows, Draw], Float[np.ndarray, " resample"]]
+"""A number for each resample of one run's rows, NaN where it is undefined."""
+
+
+@dataclass(frozen=True)
+class Resampler:
+    """Resamples of patients, shared by all metrics and models that see the same outcomes."""
+
+    resampling: Resampling
+    _kept: dict[bytes, list[tuple[Draw, ...]]] = field(default_factory=dict)
+
+    def blocks(self, rows: Rows) -> Iterator[tuple[Draw, ...]]:
+        """The rows as they are, then block after block of resamples; one draw a run in each."""
+        if len(rows) * self.resampling.count > _KEPT_CELLS:
+            yield from self._drawn(rows)
+            return
+        key = _outcome_key(rows)
+        if key not in self._kept:
+            self._kept.clear()
+            self._kept[key] = list(self._drawn(rows))
+        yield from self._kept[key]
+
+    def _drawn(self, rows: Rows) -> Iterator[tuple[Draw, ...]]:
+        masks = rows.run_masks
+        parts = [rows.take(mask) for mask in masks]
+        as_they_are = np.ones((len(rows), 1))
+        for counts in chain([as_they_are], multiplicities(rows.patient, self.resampling)):
+            yield tuple(Draw(part, counts[mask]) for part, mask in zip(parts, masks, strict=True))
+
+
+def _outcome_key(rows: Rows) -> bytes:
+    digest = hashlib.sha256()
+    for array in (rows.patient, rows.run, rows.number, rows.time, rows.event):
+        digest.update(np.ascontiguousarray(array).tobytes())
+    return digest.digest()
+
+
+def multiplicities(
+    patient: Int[np.ndarray, " row"], resampling: Resampling
+) -> Iterator[Float[np.ndarray, "row resample"]]:
+    """How often each row counts in each resample of whole patients, block by block.
+
+    The draws depend on the number of patients and the seed alone, so models that predict the same
+    patients are resampled alike.
+    """
+    patients, place = np.unique(patient, return_inverse=True)
+    generator = np.random.default_rng(resampling.seed)
+    block = max(1, _CELLS // max(len(patient), 1))
+    for start in range(0, resampling.count, block):
+        size = min(block, resampling.count - start)
+        drawn = generator.integers(len(patients), size=(size, len(patients)))
+        cells = drawn + len(patients) * np.arange(size)[:, None]
+        counts = np.bincount(cells.ravel(), minlength=size * len(patients))
+        yield counts.reshape(size, len(patients)).T[place].astype(float)
+
+
+@dataclass(frozen=True)
+class Drawn:
+    """An estimate, and the number in each resample (NaN where undefined) for paired comparisons."""
+
+    estimate: Estimate
+    draws: Float[np.ndarray, " resample"]
+
+
+def measured(rows: Rows, measure: Measure, resampler: Resampler) -> Drawn:
+    """A measure computed within each run, averaged over runs, with its interval over patients.
+
+    Raises:
+        UndefinedMetricError: If the number does not exist for these rows.
+
+    Source: Efron & Tibshirani 1993, chapter 13; clusters: Field & Welsh 2007.
+    """
+    parts = [rows.take(mask) for mask in rows.run_masks]
+    averages = [
+        np.mean([measure(part, draw) for part, draw in zip(parts, draws, strict=True)], axis=0)
+        for draws in resampler.blocks(rows)
+    ]
+    value, draws = float(averages[0][0]), np.concatenate(averages[1:] or [np.empty(0)])
+    if not np.isfinite(value):
+        raise UndefinedMetricError("the number does not exist for these patients")
+    return Drawn(summarised(value, draws, resampler.resampling), draws)
+
+
+def summarised(
+    value: float, draws: Float[np.ndarray, " resample"], resampling: Resampling
+) -> Estimate:
+    """`value` with the percentiles of the resamples that could be used, the others counted."""
+    usable = draws[np.isfinite(draws)]
+    unused = len(draws) - len(usable)
+    if len(usable) < max(2, len(draws) / 2):
+        reason = f"no interval: the number is undefined in {unused} of {len(draws)} resamples"
+        return Estimate(value, resamples=len(draws), unused=unused, reason=reason)
+    tails = [(1 - resampling.level) / 2, (1 + resampling.level) / 2]
+    low, high = np.quantile(usable, tails).tolist()
+    return Estimate(
+        value,
+        low,
+        high,
+        level=resampling.level,
+        method="patient bootstrap, percentile",
+        resamples=len(draws),
+        unused=unused,
+    )
+
+
+def holm(p: Float[np.ndarray, " test"]) -> Float[np.ndarray, " test"]:
+    """p-values corrected for their number, none lower than a smaller one's.
+
+    Source: Holm 1979; R p.adjust(method="holm").
+    """
+    order = np.argsort(p, kind="stable")
+    steps = np.maximum.accumulate(p[order] * np.arange(len(p), 0, -1))
+    corrected = np.empty(len(p))
+    corrected[order] = np.minimum(steps, 1.0)
+    return corrected
