@@ -239,6 +239,15 @@ def test_a_planted_fault_is_found_where_it_is(
     assert first.severity == RULES[plant.code].severity
 
 
+@pytest.mark.parametrize("change", [linked_out, folder_linked_out])
+def test_links_may_lead_out_where_the_manifest_says_so(
+    write: Any, tables: Any, manifest: Any, change: Callable[[Path], None]
+) -> None:
+    folder = write(tables, manifest | {"links": "anywhere"})
+    change(folder)
+    assert check_cohort(folder) == []
+
+
 def test_a_sound_cohort_has_no_finding(write: Any, tables: Any) -> None:
     assert check_cohort(write(tables)) == []
 

@@ -94,7 +94,7 @@ def read_tables(folder: Path, manifest: Manifest) -> tuple[dict[str, Table], lis
         findings += faults
         if frame is None:
             continue
-        table, faults = _mapped(frame, name, source, manifest)
+        table, faults = mapped_table(frame, name, source, manifest)
         findings += faults
         tables[name] = table
     return tables, findings
@@ -156,9 +156,10 @@ def _with_lines(frame: pl.DataFrame) -> pl.DataFrame:
     return frame.with_columns(line.cast(pl.UInt32).alias(ROW)).filter(~blank)
 
 
-def _mapped(
+def mapped_table(
     frame: pl.DataFrame, name: str, source: TableSource, manifest: Manifest
 ) -> tuple[Table, list[Finding]]:
+    """The cells of a file under our names, and what is wrong with its columns."""
     columns = columns_of(name, manifest)
     theirs = {column.name: source.columns.get(column.name, column.name) for column in columns}
     present = tuple(

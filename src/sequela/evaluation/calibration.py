@@ -10,7 +10,7 @@ from jaxtyping import Bool, Float
 from sequela.errors import UndefinedMetricError
 from sequela.evaluation.outcome import Question
 from sequela.evaluation.rows import Rows
-from sequela.evaluation.uncertainty import Measure
+from sequela.evaluation.uncertainty import Draw, Measure
 from sequela.survival.aalen_johansen import aalen_johansen
 
 _SAME_DAY = 0.5
@@ -72,42 +72,30 @@ def calibration_measures(made: Forecast) -> dict[str, Measure]:
     """
 
     def squares(
-        rows: Rows,
-        counts: Float[np.ndarray, "row resample"],
-        risk: Float[np.ndarray, "#row #resample"],
+        rows: Rows, draw: Draw, risk: Float[np.ndarray, "#row #resample"]
     ) -> Float[np.ndarray, " resample"]:
-        weights = made.question.weights(rows, counts)
+        weights = draw.weights(made.question)
         case = made.question.cases(rows).astype(float)[:, None]
-        return (weights * (case - risk) ** 2).sum(axis=0) / counts.sum(axis=0)
+        return (weights * (case - risk) ** 2).sum(axis=0) / draw.counts.sum(axis=0)
 
-    def incidence(
-        rows: Rows, counts: Float[np.ndarray, "row resample"]
-    ) -> Float[np.ndarray, " resample"]:
-        weights = made.question.weights(rows, counts)
-        return (weights * made.question.cases(rows)[:, None]).sum(axis=0) / counts.sum(axis=0)
+    def incidence(rows: Rows, draw: Draw) -> Float[np.ndarray, " resample"]:
+        weights = draw.weights(made.question)
+        return (weights * made.question.cases(rows)[:, None]).sum(axis=0) / draw.counts.sum(axis=0)
 
-    def brier(
-        rows: Rows, counts: Float[np.ndarray, "row resample"]
-    ) -> Float[np.ndarray, " resample"]:
-        return squares(rows, counts, made.risk(rows)[:, None])
+    def brier(rows: Rows, draw: Draw) -> Float[np.ndarray, " resample"]:
+        return squares(rows, draw, made.risk(rows)[:, None])
 
-    def brier_null(
-        rows: Rows, counts: Float[np.ndarray, "row resample"]
-    ) -> Float[np.ndarray, " resample"]:
-        return squares(rows, counts, incidence(rows, counts)[None, :])
+    def brier_null(rows: Rows, draw: Draw) -> Float[np.ndarray, " resample"]:
+        return squares(rows, draw, incidence(rows, draw)[None, :])
 
-    def ipa(
-        rows: Rows, counts: Float[np.ndarray, "row resample"]
-    ) -> Float[np.ndarray, " resample"]:
-        null = brier_null(rows, counts)
-        share = np.divide(brier(rows, counts), null, out=np.full(len(null), np.nan), where=null > 0)
+    def ipa(rows: Rows, draw: Draw) -> Float[np.ndarray, " resample"]:
+        null = brier_null(rows, draw)
+        share = np.divide(brier(rows, draw), null, out=np.full(len(null), np.nan), where=null > 0)
         return 1 - share
 
-    def observed_expected(
-        rows: Rows, counts: Float[np.ndarray, "row resample"]
-    ) -> Float[np.ndarray, " resample"]:
-        expected = made.risk(rows) @ counts / counts.sum(axis=0)
-        observed = incidence(rows, counts)
+    def observed_expected(rows: Rows, draw: Draw) -> Float[np.ndarray, " resample"]:
+        expected = made.risk(rows) @ draw.counts / draw.counts.sum(axis=0)
+        observed = incidence(rows, draw)
         return np.divide(observed, expected, out=np.full(len(expected), np.nan), where=expected > 0)
 
     return {

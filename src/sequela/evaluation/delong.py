@@ -6,10 +6,10 @@ from dataclasses import dataclass
 
 import numpy as np
 from jaxtyping import Bool, Float
-from scipy.stats import norm, rankdata
 
 from sequela.errors import UndefinedMetricError
 from sequela.evaluation.estimate import Estimate
+from sequela.survival.normal import two_sided_p, two_sided_width
 
 
 @dataclass(frozen=True)
@@ -22,7 +22,7 @@ class DeLong:
     def interval(self, model: int, level: float) -> Estimate:
         """One model's AUC with its normal interval, cut at 0 and 1."""
         value, spread = float(self.auc[model]), float(np.sqrt(self.covariance[model, model]))
-        width = float(norm.ppf(0.5 + level / 2)) * spread
+        width = two_sided_width(level) * spread
         return Estimate(value, max(0.0, value - width), min(1.0, value + width), level, "DeLong")
 
     def difference(self, first: int, second: int, level: float) -> Estimate:
@@ -37,8 +37,8 @@ class DeLong:
         if variance <= 1e-15:
             raise UndefinedMetricError("the two models rank the patients alike: nothing to test")
         spread = float(np.sqrt(variance))
-        width = float(norm.ppf(0.5 + level / 2)) * spread
-        p = float(2 * norm.sf(abs(value) / spread))
+        width = two_sided_width(level) * spread
+        p = two_sided_p(value / spread)
         return Estimate(value, value - width, value + width, level, "DeLong, paired", p=p)
 
 
@@ -72,8 +72,17 @@ def delong(
             f"DeLong's variance needs two patients with and two without the event, found {cases} "
             f"and {controls}"
         )
-    among_all = rankdata(risks, axis=1)
-    above = (among_all[:, event] - rankdata(risks[:, event], axis=1)) / controls
-    below = 1 - (among_all[:, ~event] - rankdata(risks[:, ~event], axis=1)) / cases
+    among_all = _midranks(risks)
+    above = (among_all[:, event] - _midranks(risks[:, event])) / controls
+    below = 1 - (among_all[:, ~event] - _midranks(risks[:, ~event])) / cases
     covariance = np.atleast_2d(np.cov(above)) / cases + np.atleast_2d(np.cov(below)) / controls
     return DeLong(above.mean(axis=1), covariance)
+
+
+def _midranks(risks: Float[np.ndarray, "model any"]) -> Float[np.ndarray, "model any"]:
+    """Ranks from 1 of each model's risks, ties sharing their middle."""
+    ranks = np.empty(risks.shape)
+    for row, values in enumerate(risks):
+        _, place, counts = np.unique(values, return_inverse=True, return_counts=True)
+        ranks[row] = (counts.cumsum() - (counts - 1) / 2)[place]
+    return ranks

@@ -26,7 +26,7 @@ from sequela.evaluation.stratification import (
 )
 from sequela.evaluation.threshold import RULE as THRESHOLD_RULE
 from sequela.evaluation.threshold import chosen_thresholds, confusion
-from sequela.evaluation.uncertainty import Drawn, Resampling
+from sequela.evaluation.uncertainty import Drawn, Resampler, Resampling
 from sequela.survival.kaplan_meier import kaplan_meier
 
 _TICKS = 6
@@ -166,7 +166,7 @@ def _landmarks(
 ) -> list[dict[str, object]]:
     if not rows.number.any():
         return []
-    resampling = Resampling(settings.bootstraps, settings.seed, settings.level)
+    resampler = Resampler(Resampling(settings.bootstraps, settings.seed, settings.level))
     found = []
     for number in range(int(rows.number.max()) + 1):
         part = rows.take(rows.number == number)
@@ -177,7 +177,7 @@ def _landmarks(
                 raise UndefinedMetricError(
                     f"{events} events, fewer than the {settings.minimum_events} asked for"
                 )
-            return auc_of(part, question, resampling).estimate
+            return auc_of(part, question, resampler).estimate
 
         estimate = estimated(auc)
         entry = {"number": number, "counts": _counts(part, question), "reason": estimate.reason}

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import numpy as np
 from jaxtyping import Bool, Float
-from scipy.stats import norm
 
 from sequela.errors import UndefinedMetricError
 from sequela.evaluation.estimate import Estimate
 from sequela.evaluation.outcome import Question
 from sequela.evaluation.rows import Rows
-from sequela.evaluation.uncertainty import Drawn, Measure, Resampling, measured
+from sequela.evaluation.uncertainty import Draw, Drawn, Measure, Resampler, measured
 from sequela.survival.censoring import censoring_survival
 from sequela.survival.concordance import Concordance, TimeWeight, concordance
+from sequela.survival.normal import two_sided_width
 
 _LARGEST_KERNEL = 3000  # rows; a kernel of all pairs then takes 72 MB
 
@@ -62,17 +62,15 @@ def auc_measure(question: Question) -> Measure:
     Source: Uno et al. 2007; with competing events Blanche et al. 2013, definition 2.
     """
 
-    def measure(
-        rows: Rows, counts: Float[np.ndarray, "row resample"]
-    ) -> Float[np.ndarray, " resample"]:
-        weights = question.weights(rows, counts)
+    def measure(rows: Rows, draw: Draw) -> Float[np.ndarray, " resample"]:
+        weights = draw.weights(question)
         case, control = question.cases(rows)[:, None], question.controls(rows)[:, None]
         return weighted_auc(rows.risk, weights * case, weights * control)
 
     return measure
 
 
-def auc_of(rows: Rows, question: Question, resampling: Resampling) -> Drawn:
+def auc_of(rows: Rows, question: Question, resampler: Resampler) -> Drawn:
     """AUC of some rows with its interval.
 
     Raises:
@@ -80,11 +78,11 @@ def auc_of(rows: Rows, question: Question, resampling: Resampling) -> Drawn:
     """
     for mask in rows.run_masks:
         question.require(rows.take(mask))
-    return measured(rows, auc_measure(question), resampling)
+    return measured(rows, auc_measure(question), resampler)
 
 
 def concordance_of(
-    rows: Rows, question: Question, resampling: Resampling, pairs: TimeWeight, horizon: float | None
+    rows: Rows, question: Question, resampler: Resampler, pairs: TimeWeight, horizon: float | None
 ) -> Drawn:
     """Harrell's or Uno's C of the cause-specific time, competing events counted as censored.
 
@@ -94,7 +92,7 @@ def concordance_of(
     Args:
         rows: Whose C.
         question: Says which event.
-        resampling: Of patients.
+        resampler: Of patients.
         pairs: Which C.
         horizon: Events later than this day begin no pair; None for all.
 
@@ -103,16 +101,17 @@ def concordance_of(
     """
     found = [pairs_of(rows.take(mask), question, pairs, horizon) for mask in rows.run_masks]
     if len(rows) <= _LARGEST_KERNEL:
-        return measured(rows, _kernel_measure(question, pairs, horizon), resampling)
+        return measured(rows, _kernel_measure(question, pairs, horizon), resampler)
+    level = resampler.resampling.level
     influence = np.zeros(len(rows))
     for mask, part in zip(rows.run_masks, found, strict=True):
         influence[mask] = part.influence / len(found)
     spread = float(np.sqrt((np.bincount(rows.patient, influence) ** 2).sum()))
     value = float(np.mean([part.value for part in found]))
-    width = float(norm.ppf(0.5 + resampling.level / 2)) * spread
+    width = two_sided_width(level) * spread
     method = "infinitesimal jackknife over patients"
     limits = (max(0.0, value - width), min(1.0, value + width))
-    return Drawn(Estimate(value, *limits, resampling.level, method), np.empty(0))
+    return Drawn(Estimate(value, *limits, level, method), np.empty(0))
 
 
 def pairs_of(
@@ -128,15 +127,14 @@ def pairs_of(
 
 
 def _kernel_measure(question: Question, pairs: TimeWeight, horizon: float | None) -> Measure:
-    def measure(
-        rows: Rows, counts: Float[np.ndarray, "row resample"]
-    ) -> Float[np.ndarray, " resample"]:
+    def measure(rows: Rows, draw: Draw) -> Float[np.ndarray, " resample"]:
         event = rows.event == question.cause
         begins = event if horizon is None else event & (rows.time <= horizon)
         outlived = (rows.time[:, None] < rows.time) | (
             (rows.time[:, None] == rows.time) & ~event[None, :]
         )
         first = np.flatnonzero(begins)
+        counts = draw.counts
         comparable = outlived[first].astype(float)
         wins = comparable * (
             (rows.risk[first, None] > rows.risk) + 0.5 * (rows.risk[first, None] == rows.risk)

@@ -18,6 +18,7 @@ from sequela.evaluation.settings import EvaluationSettings
 from sequela.evaluation.threshold import chosen_thresholds, threshold_measures
 from sequela.evaluation.uncertainty import (
     Drawn,
+    Resampler,
     Resampling,
     measured,
     multiplicities,
@@ -47,19 +48,19 @@ METRICS = {
 
 
 def metrics_of(
-    model: ModelRows, question: Question, settings: EvaluationSettings
+    model: ModelRows, question: Question, settings: EvaluationSettings, resampler: Resampler
 ) -> dict[str, Drawn]:
     """All of `METRICS` for one model; undefined ones say why."""
-    rows, resampling = model.test, Resampling(settings.bootstraps, settings.seed, settings.level)
+    rows = model.test
     horizon = question.horizon or settings.table_days
     found = {
-        "auc": _drawn(lambda: auc_of(rows, question, resampling)),
+        "auc": _drawn(lambda: auc_of(rows, question, resampler)),
         "harrell_c": _drawn(
-            lambda: concordance_of(rows, question, resampling, "harrell", question.horizon)
+            lambda: concordance_of(rows, question, resampler, "harrell", question.horizon)
         ),
-        "uno_c": _drawn(lambda: concordance_of(rows, question, resampling, "uno", horizon)),
-        **_at_threshold(model, question, resampling),
-        **_calibration(rows, question, settings, resampling),
+        "uno_c": _drawn(lambda: concordance_of(rows, question, resampler, "uno", horizon)),
+        **_at_threshold(model, question, resampler),
+        **_calibration(rows, question, settings, resampler),
     }
     return {name: found[name] for name in METRICS}
 
@@ -75,7 +76,7 @@ def _alone(compute: Callable[[], Estimate]) -> Drawn:
     return _drawn(lambda: Drawn(compute(), np.empty(0)))
 
 
-def _at_threshold(model: ModelRows, question: Question, resampling: Resampling) -> dict[str, Drawn]:
+def _at_threshold(model: ModelRows, question: Question, resampler: Resampler) -> dict[str, Drawn]:
     names = ("accuracy", "sensitivity", "specificity", "ppv", "npv")
     try:
         thresholds = chosen_thresholds(model, question)
@@ -85,12 +86,12 @@ def _at_threshold(model: ModelRows, question: Question, resampling: Resampling) 
         return {name: Drawn(undefined(error.message), np.empty(0)) for name in names}
     measures = threshold_measures(question, thresholds)
     return {
-        name: _drawn(partial(measured, model.test, measures[name], resampling)) for name in names
+        name: _drawn(partial(measured, model.test, measures[name], resampler)) for name in names
     }
 
 
 def _calibration(
-    rows: Rows, question: Question, settings: EvaluationSettings, resampling: Resampling
+    rows: Rows, question: Question, settings: EvaluationSettings, resampler: Resampler
 ) -> dict[str, Drawn]:
     simple = ("brier", "brier_null", "ipa", "observed_expected")
     smooth = ("ici", "e50", "e90", "emax")
@@ -103,9 +104,9 @@ def _calibration(
         return {name: Drawn(undefined(error.message), np.empty(0)) for name in names}
     measures = calibration_measures(made)
     return {
-        **{name: _drawn(partial(measured, rows, measures[name], resampling)) for name in simple},
+        **{name: _drawn(partial(measured, rows, measures[name], resampler)) for name in simple},
         "calibration_slope": _alone(lambda: calibration_slope(rows, made, level=settings.level)),
-        **_smooth(rows, made, resampling, settings.curve_bootstraps),
+        **_smooth(rows, made, resampler.resampling, settings.curve_bootstraps),
     }
 
 

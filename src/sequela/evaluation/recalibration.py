@@ -6,7 +6,6 @@ from dataclasses import dataclass
 
 import numpy as np
 from jaxtyping import Bool, Float, Int
-from scipy.stats import norm
 
 from sequela.errors import UndefinedMetricError
 from sequela.evaluation.calibration import Forecast
@@ -14,6 +13,7 @@ from sequela.evaluation.estimate import Estimate
 from sequela.evaluation.rows import Rows
 from sequela.survival.aalen_johansen import aalen_johansen
 from sequela.survival.cox import fit_cox
+from sequela.survival.normal import two_sided_p, two_sided_width
 
 _KNOT_QUANTILES = (0.1, 0.5, 0.9)
 _STEPS = 60
@@ -101,24 +101,19 @@ def calibration_slope(rows: Rows, made: Forecast, *, level: float) -> Estimate:
         cluster = None if rows.one_row_a_patient else rows.patient
         model = fit_cox(link[:, None], rows.time, event, cluster=cluster)
         slope, spread = float(model.coefficients[0]), float(model.standard_error[0])
-    width = float(norm.ppf(0.5 + level / 2)) * spread
+    width = two_sided_width(level) * spread
     method = "Wald" if rows.one_row_a_patient else "Wald, robust by patient"
-    p = float(2 * norm.sf(abs(slope - 1) / spread))
+    p = two_sided_p((slope - 1) / spread)
     return Estimate(slope, slope - width, slope + width, level, method, p=p)
 
 
 def complementary_log_log(risk: Float[np.ndarray, " row"]) -> Float[np.ndarray, " row"]:
-    """log(-log(1 - risk)), a log cumulative hazard.
+    """log(-log(1 - risk)), a log cumulative hazard; exactly 0 and 1 count as 0.0001 and 0.9999.
 
-    Raises:
-        UndefinedMetricError: If a predicted risk is 0 or 1.
+    Source: Austin et al. 2020, appendix.
     """
-    certain = int(((risk <= 0) | (risk >= 1)).sum())
-    if certain:
-        raise UndefinedMetricError(
-            f"a predicted risk of exactly 0 or 1 cannot be recalibrated, found {certain}"
-        )
-    return np.log(-np.log1p(-risk))
+    inside = np.where(risk <= 0, 1e-4, np.where(risk >= 1, 1 - 1e-4, risk))
+    return np.log(-np.log1p(-inside))
 
 
 def spline_basis(

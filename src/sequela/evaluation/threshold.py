@@ -10,7 +10,7 @@ from jaxtyping import Bool, Float
 from sequela.errors import UndefinedMetricError
 from sequela.evaluation.outcome import Question
 from sequela.evaluation.rows import ModelRows, Rows
-from sequela.evaluation.uncertainty import Measure
+from sequela.evaluation.uncertainty import Draw, Measure
 
 RULE = "Youden's index on the validation rows of the same run; at or above is positive"
 
@@ -79,21 +79,17 @@ def youden(
 def threshold_measures(question: Question, thresholds: Thresholds) -> dict[str, Measure]:
     """Accuracy, sensitivity, specificity and predictive values, censored rows weighed for."""
 
-    def shares(
-        rows: Rows, counts: Float[np.ndarray, "row resample"]
-    ) -> Float[np.ndarray, "4 resample"]:
+    def shares(rows: Rows, draw: Draw) -> Float[np.ndarray, "4 resample"]:
         """Weight of true positives, false negatives, true negatives, false positives."""
-        weights = question.weights(rows, counts)
+        weights = draw.weights(question)
         case, control = question.cases(rows), question.controls(rows)
         positive = thresholds.positive(rows)
         cells = (case & positive, case & ~positive, control & ~positive, control & positive)
         return np.stack([(weights * cell[:, None]).sum(axis=0) for cell in cells])
 
     def ratio(above: tuple[int, ...], below: tuple[int, ...]) -> Measure:
-        def measure(
-            rows: Rows, counts: Float[np.ndarray, "row resample"]
-        ) -> Float[np.ndarray, " resample"]:
-            cells = shares(rows, counts)
+        def measure(rows: Rows, draw: Draw) -> Float[np.ndarray, " resample"]:
+            cells = shares(rows, draw)
             whole = cells[list(below)].sum(axis=0)
             part = cells[list(above)].sum(axis=0)
             return np.divide(part, whole, out=np.full(len(whole), np.nan), where=whole > 0)

@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from itertools import chain
 
 import numpy as np
 from jaxtyping import Float, Int
 
 from sequela.errors import UndefinedMetricError
 from sequela.evaluation.estimate import Estimate
+from sequela.evaluation.outcome import Question
 from sequela.evaluation.rows import Rows
 
-Measure = Callable[[Rows, Float[np.ndarray, "row resample"]], Float[np.ndarray, " resample"]]
-"""A number for each column of row multiplicities, NaN where it is undefined."""
-
 _CELLS = 2_000_000  # of one block of resamples, 16 MB
+_KEPT_CELLS = 16_000_000  # blocks kept for the next metric and the next model
 
 
 @dataclass(frozen=True)
@@ -25,6 +26,58 @@ class Resampling:
     count: int
     seed: int
     level: float
+
+
+@dataclass(frozen=True)
+class Draw:
+    """How often each row of one run counts in some resamples, and what it then weighs."""
+
+    rows: Rows
+    counts: Float[np.ndarray, "row resample"]
+    _weights: dict[Question, Float[np.ndarray, "row resample"]] = field(default_factory=dict)
+
+    def weights(self, question: Question) -> Float[np.ndarray, "row resample"]:
+        """`Question.weights`, computed once: they depend on the outcomes, not on the model."""
+        if question not in self._weights:
+            self._weights[question] = question.weights(self.rows, self.counts)
+        return self._weights[question]
+
+
+Measure = Callable[[Rows, Draw], Float[np.ndarray, " resample"]]
+"""A number for each resample of one run's rows, NaN where it is undefined."""
+
+
+@dataclass(frozen=True)
+class Resampler:
+    """Resamples of patients, shared by all metrics and models that see the same outcomes."""
+
+    resampling: Resampling
+    _kept: dict[bytes, list[tuple[Draw, ...]]] = field(default_factory=dict)
+
+    def blocks(self, rows: Rows) -> Iterator[tuple[Draw, ...]]:
+        """The rows as they are, then block after block of resamples; one draw a run in each."""
+        if len(rows) * self.resampling.count > _KEPT_CELLS:
+            yield from self._drawn(rows)
+            return
+        key = _outcome_key(rows)
+        if key not in self._kept:
+            self._kept.clear()
+            self._kept[key] = list(self._drawn(rows))
+        yield from self._kept[key]
+
+    def _drawn(self, rows: Rows) -> Iterator[tuple[Draw, ...]]:
+        masks = rows.run_masks
+        parts = [rows.take(mask) for mask in masks]
+        as_they_are = np.ones((len(rows), 1))
+        for counts in chain([as_they_are], multiplicities(rows.patient, self.resampling)):
+            yield tuple(Draw(part, counts[mask]) for part, mask in zip(parts, masks, strict=True))
+
+
+def _outcome_key(rows: Rows) -> bytes:
+    digest = hashlib.sha256()
+    for array in (rows.patient, rows.run, rows.number, rows.time, rows.event):
+        digest.update(np.ascontiguousarray(array).tobytes())
+    return digest.digest()
 
 
 def multiplicities(
@@ -54,7 +107,7 @@ class Drawn:
     draws: Float[np.ndarray, " resample"]
 
 
-def measured(rows: Rows, measure: Measure, resampling: Resampling) -> Drawn:
+def measured(rows: Rows, measure: Measure, resampler: Resampler) -> Drawn:
     """A measure computed within each run, averaged over runs, with its interval over patients.
 
     Raises:
@@ -62,19 +115,15 @@ def measured(rows: Rows, measure: Measure, resampling: Resampling) -> Drawn:
 
     Source: Efron & Tibshirani 1993, chapter 13; clusters: Field & Welsh 2007.
     """
-    masks = rows.run_masks
-    parts = [rows.take(mask) for mask in masks]
-
-    def averaged(counts: Float[np.ndarray, "row resample"]) -> Float[np.ndarray, " resample"]:
-        runs = [measure(part, counts[mask]) for part, mask in zip(parts, masks, strict=True)]
-        return np.mean(runs, axis=0)
-
-    value = float(averaged(np.ones((len(rows), 1)))[0])
+    parts = [rows.take(mask) for mask in rows.run_masks]
+    averages = [
+        np.mean([measure(part, draw) for part, draw in zip(parts, draws, strict=True)], axis=0)
+        for draws in resampler.blocks(rows)
+    ]
+    value, draws = float(averages[0][0]), np.concatenate(averages[1:] or [np.empty(0)])
     if not np.isfinite(value):
         raise UndefinedMetricError("the number does not exist for these patients")
-    blocks = [averaged(counts) for counts in multiplicities(rows.patient, resampling)]
-    draws = np.concatenate(blocks) if blocks else np.empty(0)
-    return Drawn(summarised(value, draws, resampling), draws)
+    return Drawn(summarised(value, draws, resampler.resampling), draws)
 
 
 def summarised(
