@@ -238,9 +238,12 @@ def explained() -> dict[str, Any]:
         "patients": [
             {**patient, "why": text, "outcome": "Recurrence after 2 years"} for text in why
         ],
-        "localisation": {
-            "trained": {"hits": 31, "views": 40},
-            "random weights": {"hits": 6, "views": 40},
+        "checks": {
+            "pointing": [
+                {"name": "as trained", "hits": 31.0, "views": 40},
+                {"name": "weights shuffled", "hits": 6.0, "views": 40},
+            ],
+            "likeness": 0.07,
         },
     }
 

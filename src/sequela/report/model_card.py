@@ -11,6 +11,7 @@ from sequela.report.protocol import duration
 from sequela.report.results import ModelResult
 from sequela.report.wording import main_model
 
+_SHORT = 12  # of 64 digits of a fingerprint, where there are many
 _INTENDED = (
     "Research on predicting what follows a cancer: comparing models on the same patients, under a "
     "stated protocol.",
@@ -121,8 +122,8 @@ def provenance(evidence: Evidence, results: Sequence[ModelResult]) -> list[tuple
             if result.provenance.get(key):
                 rows.setdefault(f"{key} fingerprint", []).append(str(result.provenance[key]))
         if result.provenance.get("configuration"):
-            name = f"configuration of {result.label}"
-            rows.setdefault(name, []).append(str(result.provenance["configuration"]))
+            short = str(result.provenance["configuration"])[:_SHORT]
+            rows.setdefault("configuration", []).append(f"{short} ({result.label})")
     if evidence.prepared.get("fingerprint"):
         rows.setdefault("pixel policy", []).append(str(evidence.prepared["fingerprint"]))
     for run in evidence.runs:
