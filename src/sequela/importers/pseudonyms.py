@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
+import csv
 import hashlib
 import hmac
+import io
 import os
 import secrets
 from dataclasses import dataclass
 from pathlib import Path
-
-import polars as pl
 
 from sequela.errors import DataError, UsageError
 from sequela.storage import atomic
@@ -72,9 +72,11 @@ def write_links(path: Path, links: dict[str, str]) -> None:
         path: A file outside the cohort folder.
         links: Pseudonym of each patient identifier.
     """
-    rows = sorted(links.items())
-    table = pl.DataFrame(rows, schema=["original_id", "patient_id"], orient="row")
-    _write_private(path, table.write_csv())
+    text = io.StringIO()
+    csv.writer(text, lineterminator="\n").writerows(
+        [("original_id", "patient_id"), *sorted(links.items())]
+    )
+    _write_private(path, text.getvalue())
 
 
 def _write_private(path: Path, text: str) -> None:
