@@ -6,7 +6,7 @@ import pytest
 from pydantic import ValidationError
 
 from sequela.errors import UsageError
-from sequela.settings import Settings, read_settings
+from sequela.settings import Settings, read_section, read_settings
 
 
 class Train(Settings):
@@ -75,3 +75,15 @@ def test_settings_are_frozen_and_evolve_checks() -> None:
     assert Train().evolve(epochs=4).epochs == 4
     with pytest.raises(ValidationError):
         Train().evolve(epochs="many")
+
+
+def test_a_section_is_read_alone_and_the_others_are_left_to_their_commands(tmp_path: Path) -> None:
+    path = tmp_path / "c.yaml"
+    path.write_text("train: {epochs: 3}\nother: {anything: 1}\n")
+    assert read_section("train", Train, path, ["train.rate=2"]) == Train(epochs=3, rate=2)
+    with pytest.raises(UsageError, match="other"):
+        read_section("train", Train, path, ["other.key=1"])
+    path.write_text("train: {epoch: 3}\n")
+    with pytest.raises(UsageError) as caught:
+        read_section("train", Train, path)
+    assert caught.value.items == ("epoch: unknown setting; did you mean epochs?",)

@@ -45,6 +45,32 @@ def read_settings(
     return validated(kind, values, where=path.name if path else "the command line")
 
 
+def read_section(
+    name: str, kind: type[SettingsT], path: Path | None = None, overrides: Sequence[str] = ()
+) -> SettingsT:
+    """One section of a configuration, for a command that needs no other.
+
+    Args:
+        name: The section.
+        kind: Its settings.
+        path: A YAML file of all sections, or None for the defaults; the others are not looked at.
+        overrides: `section.key=value` texts, all of this section.
+
+    Raises:
+        UsageError: If a key of the section is unknown or a value does not fit, or an override is
+            of another section.
+    """
+    values = {name: (_read_yaml(path) if path else {}).get(name) or {}}
+    for override in overrides:
+        _apply(values, override)
+    foreign = sorted(values.keys() - {name})
+    if foreign:
+        raise UsageError(
+            f"this command has no section {', '.join(foreign)}", hint=f"it reads {name}.key=value"
+        )
+    return validated(kind, values[name], where=path.name if path else f"section {name}")
+
+
 def validated(kind: type[SettingsT], values: Mapping[str, Any], *, where: str) -> SettingsT:
     """`values` as `kind`, or every fault in them as one usage error."""
     try:

@@ -27,9 +27,9 @@ def test_each_encoder_has_its_own_rate() -> None:
     model = ToyModel()
     optimizer = build_optimizer(model, QUICK)
     assert set_rates(optimizer, 0.5) == {
-        "image_rate": QUICK.image_rate / 2,
-        "text_rate": QUICK.text_rate / 2,
-        "new_rate": QUICK.new_rate / 2,
+        "image": QUICK.image_rate / 2,
+        "text": QUICK.text_rate / 2,
+        "new": QUICK.new_rate / 2,
     }
     count = sum(len(group["params"]) for group in optimizer.param_groups)
     assert count == len(list(model.parameters()))

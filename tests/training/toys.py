@@ -24,15 +24,17 @@ MACHINE = MachineSettings(device="cpu", threads=1, workers=0)
 class ToyModel(nn.Module):
     def __init__(self, logits: int = 1) -> None:
         super().__init__()
-        self.image_encoder = nn.Sequential(nn.Linear(FEATURES, 8), nn.BatchNorm1d(8))
-        self.text_encoder = nn.Linear(FEATURES, 8)
+        backbone = nn.Sequential(nn.Linear(FEATURES, 8), nn.BatchNorm1d(8))
+        self.image = nn.ModuleDict({"backbone": backbone})
+        self.text = nn.ModuleDict({"backbone": nn.Linear(FEATURES, 8)})
         self.dropout = nn.Dropout(0.5)
         self.head = nn.Linear(16, logits)
 
     def forward(self, batch: Batch) -> Output:
         clinical = batch.clinical
         assert clinical is not None
-        vector = torch.cat([self.image_encoder(clinical), self.text_encoder(clinical)], dim=1)
+        encoders = (self.image["backbone"], self.text["backbone"])
+        vector = torch.cat([encoder(clinical) for encoder in encoders], dim=1)
         return Output(self.head(self.dropout(vector)))
 
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 from rich.markup import escape
@@ -11,6 +12,9 @@ from rich.markup import escape
 from sequela.cli.answers import answer
 from sequela.cli.words import CohortFolder, Overrides
 from sequela.errors import DataError
+
+if TYPE_CHECKING:
+    from sequela.importers.import_report import ImportReport
 
 imports = typer.Typer(
     help="Bring foreign data into a cohort folder, one command a format.", no_args_is_help=True
@@ -23,7 +27,6 @@ def add_to(app: typer.Typer) -> None:
     app.command()(simulate)
     app.add_typer(imports, name="import")
     app.command()(check)
-    app.command()(prepare)
 
 
 def init(folder: Annotated[Path, typer.Argument(help="A new folder.")]) -> None:
@@ -43,8 +46,8 @@ def simulate(
 ) -> None:
     """Write a cohort of synthetic patients, with a known truth, as the files a hospital has."""
     from sequela.settings import Settings, read_settings
+    from sequela.simulation.cohort import simulate as write_cohort
     from sequela.simulation.settings import SimulationSettings
-    from sequela.simulation.simulate import simulate as write_cohort
 
     class Sections(Settings):
         simulation: SimulationSettings = SimulationSettings()
@@ -66,7 +69,7 @@ def check(cohort: CohortFolder) -> None:
     errors = sum(finding.severity == "error" for finding in findings)
     warnings = len(findings) - errors
     facts = {
-        "findings": [finding.as_json() for finding in findings],
+        "findings": [asdict(finding) for finding in findings],
         "errors": errors,
         "warnings": warnings,
     }
@@ -82,3 +85,42 @@ def check(cohort: CohortFolder) -> None:
 
 def _next(command: str, cohort: Path) -> str:
     return f"next: sequela {command} {escape(str(cohort))}"
+
+
+Source = Annotated[Path, typer.Argument(help="A folder, searched to any depth.")]
+OutCohort = Annotated[Path, typer.Option(help="The cohort folder to make.")]
+Key = Annotated[
+    Path | None,
+    typer.Option(help="Key of the pseudonyms, outside the cohort; made beside it if not given."),
+]
+
+
+@imports.command("dicom")
+def import_dicom(
+    source: Source,
+    out: OutCohort,
+    key: Key = None,
+    index_dates: Annotated[
+        Path | None,
+        typer.Option(help="CSV: patient_id, index_date. Without it, day 0 is the first exam."),
+    ] = None,
+    link: Annotated[bool, typer.Option("--link", help="Link files instead of copying.")] = False,
+) -> None:
+    """Mammograms in DICOM: patients, exams and images; whatever is set aside is in a report."""
+    from sequela.importers.dicom import import_dicom as imported
+
+    transfer: Literal["copy", "link"] = "link" if link else "copy"
+    report = imported(source, out, key=key, index_dates=index_dates, transfer=transfer)
+    _tell_imported(report, out)
+
+
+def _tell_imported(report: ImportReport, out: Path) -> None:
+    counts = ", ".join(f"{count} {name}" for name, count in report.counts.items())
+    reasons = report.reasons()
+    answer(
+        {"counts": report.counts, "set_aside": reasons, "messages": list(report.messages)},
+        f"imported {counts}",
+        *(escape(f"  {count} × {reason}") for reason, count in reasons.items()),
+        *(escape(message) for message in report.messages),
+        _next("check", out),
+    )

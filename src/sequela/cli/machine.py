@@ -9,8 +9,9 @@ import os
 import platform
 import shutil
 from dataclasses import asdict, dataclass
-from enum import Enum
+from enum import StrEnum
 from pathlib import Path
+from typing import Annotated
 
 import typer
 from rich.markup import escape
@@ -63,7 +64,9 @@ def add_to(app: typer.Typer) -> None:
     app.command("list")(list_)
 
 
-def doctor(folder: Path = typer.Argument(Path(), help="Where you mean to work.")) -> None:
+def doctor(
+    folder: Annotated[Path, typer.Argument(help="Where you mean to work.")] = Path(),
+) -> None:
     """Say what this machine has, what it lacks, and the line that mends each lack."""
     symptoms = [*_machine(folder), *_packages(), _device(), *_network(), *_decoders()]
     table = Table("", "what", "state", "mend", title="doctor", box=None, title_justify="left")
@@ -151,7 +154,7 @@ def _decoder(uid: str, name: str) -> Symptom:
     )
 
 
-class Kind(str, Enum):
+class Kind(StrEnum):
     """What can be listed."""
 
     variants = "variants"

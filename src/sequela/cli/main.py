@@ -11,7 +11,7 @@ import typer
 from typer.exceptions import Abort, TyperException
 
 import sequela
-from sequela.cli import cohorts, demonstration, machine, numbers, runs
+from sequela.cli import cohorts, demonstration, machine, numbers
 from sequela.cli.answers import as_json, complain
 from sequela.errors import InterruptedRunError, ResourceLimitError, SequelaError, UsageError
 from sequela.progress import quiet
@@ -26,14 +26,15 @@ app = typer.Typer(
     rich_markup_mode="markdown",
     pretty_exceptions_enable=False,
 )
-for room in (demonstration, machine, cohorts, runs, numbers):
+for room in (demonstration, machine, cohorts, numbers):
     room.add_to(app)
 
 
-def _version(value: bool) -> None:
+def _version(value: bool) -> bool:
     if value:
         typer.echo(f"sequela {sequela.__version__}")
         raise typer.Exit
+    return value
 
 
 @app.callback()
@@ -77,7 +78,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
                 "not enough memory", hint="lower train.batch or prepare.workers, then run it again"
             )
         )
-    except Exception as error:
+    except Exception as error:  # the one place where a fault of ours is caught
         if "--debug" in first:
             raise
         fail(_our_fault(error))

@@ -27,3 +27,14 @@ Config = Annotated[
 DryRun = Annotated[
     bool, typer.Option("--dry-run", help="Say what would run, how long and how large, and stop.")
 ]
+
+
+def work_folder(cohort: Path, work: Path | None) -> Path:
+    """Where everything that is made for a cohort goes."""
+    return work or cohort / "work"
+
+
+def configuration_file(cohort: Path, config: Path | None) -> Path | None:
+    """The configuration that was named, or the cohort's own if there is one."""
+    own = cohort / "sequela.yaml"
+    return config or (own if own.is_file() else None)

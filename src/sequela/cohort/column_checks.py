@@ -8,15 +8,10 @@ from collections.abc import Iterator, Mapping
 import polars as pl
 
 from sequela.cohort.findings import Finding, finding
-from sequela.cohort.manifest import Manifest
+from sequela.cohort.manifest import FILE_NAME, Manifest
 from sequela.cohort.schema import SCHEMA, Column
-from sequela.cohort.tables import Table, raw
+from sequela.cohort.tables import DATE, Table, raw
 
-_DATE = (
-    r"^(\d{4}[-/.]\d{1,2}[-/.]\d{1,2}.*"
-    r"|\d{1,2}[-/.]\d{1,2}[-/.](\d{4}|\d{2})"
-    r"|(19|20)\d{2}(0[1-9]|1[0-2])(0[1-9]|[12]\d|3[01]))$"
-)
 _NO_FILE_NAME = r"[/\\\p{Cc}]|^\."
 _CLOSE = 0.8
 
@@ -59,7 +54,7 @@ def _id_findings(table: Table, column: Column, tables: Mapping[str, Table]) -> I
 def _number_findings(table: Table, column: Column, manifest: Manifest) -> Iterator[Finding]:
     name, text = column.name, pl.col(raw(column.name)).str.strip_chars()
     number = text.cast(pl.Float64, strict=False)
-    date = text.str.contains(_DATE) if column.kind == "day" else pl.lit(value=False)
+    date = text.str.contains(DATE) if column.kind == "day" else pl.lit(value=False)
     yield from table.where(date, "C023", name, unit=manifest.time_unit)
     yield from table.where(text.is_not_null() & number.is_null() & ~date, "C021", name)
     yield from table.where(number.is_infinite() | number.is_nan(), "C022", name)
@@ -74,7 +69,7 @@ def _choice_findings(table: Table, column: Column) -> list[Finding]:
 def _covariate_findings(table: Table, manifest: Manifest) -> Iterator[Finding]:
     for name, covariate in manifest.clinical.items():
         if covariate.kind in ("ordinal", "categorical") and not covariate.levels:
-            yield finding("C054", "cohort.yaml", None, name, kind=covariate.kind)
+            yield finding("C054", FILE_NAME, None, name, kind=covariate.kind)
         if not table.has(name):
             continue
         cell, levels = pl.col(name), covariate.levels

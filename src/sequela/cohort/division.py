@@ -55,14 +55,14 @@ def _divide_patients(
 def _divide_groups(
     groups: Groups, shares: Sequence[float], random: np.random.Generator
 ) -> Int[np.ndarray, " patient"]:
-    """Groups in order of size, each into the part that it brings nearest to its share."""
+    """Groups with most events first, each into the part that it brings nearest to its share."""
     names, group = np.unique(np.array(groups.group), return_inverse=True)
     sizes = np.stack([np.bincount(group), np.bincount(group, weights=groups.event)])
     wanted = np.outer(sizes.sum(axis=1), shares).clip(min=1e-9)
     filled = np.zeros_like(wanted)
     part = np.zeros(len(names), dtype=np.int64)
     shuffled = random.permutation(len(names))
-    for index in shuffled[np.argsort(-sizes[0, shuffled], kind="stable")]:
+    for index in shuffled[np.lexsort(-sizes[:, shuffled])]:
         added = (filled + sizes[:, index, None]) / wanted
         gain = (added - 1) ** 2 - (filled / wanted - 1) ** 2
         part[index] = np.argmin(gain.sum(axis=0) * np.array(shares))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Literal
 
 Severity = Literal["error", "warning"]
@@ -36,6 +36,10 @@ class Finding:
         place = self.file if self.row is None else f"{self.file}:{self.row}"
         place = f"{place} {self.column}".rstrip()
         return f"{self.severity}[{self.code}] {place}: {self.message}\n  = {self.hint}"
+
+    def as_json(self) -> dict[str, object]:
+        """The finding as `--json` prints it."""
+        return asdict(self)
 
 
 @dataclass(frozen=True)
@@ -118,6 +122,11 @@ RULES: dict[str, Rule] = {
         "the id holds a slash, a control character, or begins with a point",
         "replace it: ids name files",
     ),
+    "C020": Rule(
+        "the manifest names a table {table} that is not one of {known}; it is not read",
+        "correct its name, or take it out",
+        "warning",
+    ),
     # Values.
     "C021": Rule(
         "not a number",
@@ -183,7 +192,8 @@ RULES: dict[str, Rule] = {
     "C041": Rule("there is no such file", "copy the file, correct the path, or remove the row"),
     "C042": Rule(
         "the path leads out of the cohort folder",
-        "use a path relative to the cohort folder, and copy the file (or link the folder) inside",
+        "copy the file into the folder and give its relative path; links that lead out are "
+        "followed only with `links: anywhere` in the manifest",
     ),
     "C043": Rule(
         "an earlier row (line {first}) names the same file",

@@ -95,7 +95,10 @@ SCHEMA: dict[str, TableSchema] = {
         )
     ),
 }
-"""Tables by name; a manifest may name others (slides, expression), which are not read here."""
+"""Tables by name."""
+
+ELSEWHERE = ("slides", "expression", "copy_number", "mutation", "gene_sets")
+"""Tables that a manifest may name and that other rooms read."""
 
 REQUIRED_TABLES = ("patients", "outcomes")
 

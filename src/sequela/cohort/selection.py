@@ -184,8 +184,9 @@ def _landmarks(patient: Patient, outcome: Outcome, protocol: ProtocolSettings) -
             exclusions.append(Exclusion(patient.patient_id, exam.exam_id, refused))
         else:
             cases.append(_case(patient, exam.day, seen))
-    if not patient.exams:
-        exclusions.append(_whole(patient, "no exam"))
+    if not cases:
+        why = "no exam at which the patient was at risk" if patient.exams else "no exam"
+        exclusions.append(_whole(patient, why))
     return cases, exclusions
 
 

@@ -10,12 +10,19 @@ from pathlib import Path
 import polars as pl
 
 from sequela.cohort.findings import Finding, finding
-from sequela.cohort.manifest import DAYS, Manifest, TableSource
-from sequela.cohort.schema import REQUIRED_TABLES, SCHEMA, Column, columns_of
+from sequela.cohort.manifest import DAYS, FILE_NAME, Manifest, TableSource
+from sequela.cohort.schema import ELSEWHERE, REQUIRED_TABLES, SCHEMA, Column, columns_of
 
 ROW = "__row"
 MISSING = ("", "NA", "N/A", "NaN", "nan", "NAN", "null", "NULL", "None", ".")
 """What stands for a missing value, after the manifest's own value mapping."""
+
+DATE = (
+    r"^(\d{4}[-/.]\d{1,2}[-/.]\d{1,2}.*"
+    r"|\d{1,2}[-/.]\d{1,2}[-/.](\d{4}|\d{2})"
+    r"|(19|20)\d{2}(0[1-9]|1[0-2])(0[1-9]|[12]\d|3[01]))$"
+)
+"""A calendar date, also as DICOM writes it."""
 
 _SEPARATORS = {";": "semicolons", "\t": "tabs", "|": "bars"}
 _FORMAT = {".parquet": "Parquet", ".tsv": "tab-separated text"}
@@ -76,15 +83,18 @@ def read_tables(folder: Path, manifest: Manifest) -> tuple[dict[str, Table], lis
     tables, findings = {}, []
     for name in REQUIRED_TABLES:
         if name not in manifest.tables:
-            findings.append(finding("C009", "cohort.yaml", column="tables", table=name))
+            findings.append(finding("C009", FILE_NAME, column="tables", table=name))
     for name, source in manifest.tables.items():
         if name not in SCHEMA:
+            if name not in ELSEWHERE:
+                words = {"table": name, "known": ", ".join([*SCHEMA, *ELSEWHERE])}
+                findings.append(finding("C020", FILE_NAME, None, "tables", **words))
             continue
         frame, faults = read_rows(folder, name, source)
         findings += faults
         if frame is None:
             continue
-        table, faults = _mapped(frame, name, source, manifest)
+        table, faults = mapped_table(frame, name, source, manifest)
         findings += faults
         tables[name] = table
     return tables, findings
@@ -146,9 +156,10 @@ def _with_lines(frame: pl.DataFrame) -> pl.DataFrame:
     return frame.with_columns(line.cast(pl.UInt32).alias(ROW)).filter(~blank)
 
 
-def _mapped(
+def mapped_table(
     frame: pl.DataFrame, name: str, source: TableSource, manifest: Manifest
 ) -> tuple[Table, list[Finding]]:
+    """The cells of a file under our names, and what is wrong with its columns."""
     columns = columns_of(name, manifest)
     theirs = {column.name: source.columns.get(column.name, column.name) for column in columns}
     present = tuple(
@@ -184,7 +195,8 @@ def _typed(column: Column, unit: float) -> pl.Expr:
         case "number":
             return cell.cast(pl.Float64, strict=False)
         case "day":
-            return cell.cast(pl.Float64, strict=False) * unit
+            number = pl.when(~cell.str.contains(DATE)).then(cell).cast(pl.Float64, strict=False)
+            return (number * unit).alias(column.name)
         case "code":
             number = cell.cast(pl.Float64, strict=False)
             return pl.when(number == number.round()).then(number).cast(pl.Int64, strict=False)
@@ -208,7 +220,7 @@ def _unmapped(name: str, source: TableSource, columns: tuple[Column, ...]) -> li
     ours = {column.name for column in columns}
     named = [*source.columns, *source.values, *source.constants]
     return [
-        finding("C010", "cohort.yaml", column=item, table=name)
+        finding("C010", FILE_NAME, column=item, table=name)
         for item in dict.fromkeys(named)
         if item not in ours
     ]

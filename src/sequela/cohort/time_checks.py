@@ -29,7 +29,7 @@ def time_findings(tables: Mapping[str, Table], manifest: Manifest) -> Iterator[F
 
 
 def _endpoint_findings(outcomes: Table, manifest: Manifest) -> Iterator[Finding]:
-    if not outcomes.has("endpoint", "event"):
+    if outcomes.typed.is_empty() or not outcomes.has("endpoint", "event"):
         return
     names = ", ".join(manifest.endpoints)
     unknown = ~pl.col("endpoint").is_in(list(manifest.endpoints))

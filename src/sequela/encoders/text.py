@@ -33,8 +33,9 @@ def resolved(config: TextEncoderConfig) -> TextEncoderConfig:
         return config
     from transformers import AutoConfig
 
-    found = _loaded(AutoConfig, config.encoder)
-    return config.evolve(architecture=found.to_dict())
+    found = _loaded(AutoConfig, config.encoder).to_dict()
+    found.pop("_name_or_path", None)
+    return config.evolve(architecture=found)
 
 
 class TextEncoder(nn.Module):
@@ -89,11 +90,9 @@ def build_backbone(config: TextEncoderConfig, *, initial_weights: bool = True) -
     if initial_weights:
         backbone = _published(config.encoder)
     else:
-        stated = resolved(config).architecture or {}
-        kind = str(stated["model_type"])
-        backbone = AutoModel.from_config(  # type: ignore[no-untyped-call]
-            AutoConfig.for_model(kind, **stated)
-        )
+        stated = dict(resolved(config).architecture or {})
+        architecture = AutoConfig.for_model(stated.pop("model_type"), **stated)
+        backbone = AutoModel.from_config(architecture)  # type: ignore[no-untyped-call]
     if getattr(backbone, "pooler", None) is not None:
         backbone.pooler = None
     module: nn.Module = backbone

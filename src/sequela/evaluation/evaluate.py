@@ -2,26 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Float
 
-from sequela.errors import UndefinedMetricError
-from sequela.evaluation.discrimination import weighted_auc
-from sequela.evaluation.estimate import Estimate, estimated
+from sequela.errors import DataError, UndefinedMetricError, UsageError
+from sequela.evaluation.comparison import (
+    Difference,
+    delong_differences,
+    paired_differences,
+    refusal,
+    require_comparable,
+)
+from sequela.evaluation.description import described
+from sequela.evaluation.metrics import metrics_of
 from sequela.evaluation.outcome import Question
 from sequela.evaluation.predictions import Predictions
-from sequela.evaluation.rows import ModelRows, Rows, models_of
+from sequela.evaluation.rows import ModelRows, models_of
 from sequela.evaluation.settings import EvaluationSettings
-from sequela.evaluation.stratification import numbers_at_risk, risk_groups, survival_curve
-from sequela.evaluation.uncertainty import Resampling, bootstrapped
+from sequela.evaluation.uncertainty import Drawn, Resampler, Resampling
+from sequela.progress import stage
 
 FORMAT = "sequela-evaluation"
 VERSION = 1
-
-Measure = Callable[[Rows, Float[np.ndarray, "row resample"]], Float[np.ndarray, " resample"]]
+COMPARED = ("auc", "harrell_c")
 
 
 @dataclass(frozen=True)
@@ -35,120 +40,140 @@ class Evaluation:
         return self.content
 
 
+@dataclass(frozen=True)
+class _Judged:
+    model: ModelRows
+    question: Question
+    metrics: dict[str, Drawn]
+
+
 def evaluate(predictions: Sequence[Predictions], settings: EvaluationSettings) -> Evaluation:
-    """Judge every model in the tables on its test or external rows.
+    """Judge every model in the tables on its test or external rows, and compare them.
 
     A metric is computed within each run (repeat, fold, seed) and averaged over runs; resamples draw
-    whole patients. A number that does not exist is null and says why.
+    whole patients, the same ones for every model. A number that does not exist is null and says
+    why.
 
     Raises:
         DataError: If a table does not keep the contract.
     """
+    judged, entries = [], []
     models = models_of(predictions)
+    resampler = Resampler(Resampling(settings.bootstraps, settings.seed, settings.level))
+    with stage("evaluating models", len(models)) as advance:
+        for model in models:
+            judged.append(_judge(model, settings, resampler))
+            one = judged[-1]
+            entries.append(described(one.model, one.question, one.metrics, settings))
+            advance(1)
     return Evaluation(
         {
             "format": FORMAT,
             "version": VERSION,
             "settings": settings.model_dump(mode="json"),
-            "models": [_model(model, settings) for model in models],
+            "models": entries,
+            "comparisons": _comparisons(judged, settings),
+            "undefined": [
+                {"model": one.model.name, "metric": name, "reason": drawn.estimate.reason}
+                for one in judged
+                for name, drawn in one.metrics.items()
+                if drawn.estimate.value is None
+            ],
         }
     )
 
 
-def _model(model: ModelRows, settings: EvaluationSettings) -> dict[str, object]:
-    question = Question(
-        model.provenance.cause,
-        model.provenance.horizon if settings.horizon is None else settings.horizon,
-    )
-    rows = model.test
-    return {
-        "name": model.name,
-        "model": model.model,
-        "variant": model.variant,
-        "endpoint": model.endpoint,
-        "split": model.split,
-        "provenance": model.provenance.model_dump(mode="json"),
-        "horizon": question.horizon,
-        "definition": question.in_words(),
-        "counts": _counts(rows, question),
-        "metrics": {"auc": estimated(lambda: _auc(rows, question, settings)).as_json()},
-        "risk_groups": _risk_groups(model, question, settings),
-    }
+def compare(
+    predictions: Sequence[Predictions], settings: EvaluationSettings, *, metric: str = "auc"
+) -> dict[str, object]:
+    """All pairs of models by one metric, as one entry of `comparisons` in `evaluation.json`.
 
+    Args:
+        predictions: Of two models or more, of one endpoint and split.
+        settings: How to resample.
+        metric: `auc` or `harrell_c`.
 
-def _counts(rows: Rows, question: Question) -> dict[str, int]:
-    return {
-        "patients": len(np.unique(rows.patient)),
-        "rows": len(rows),
-        "runs": len(rows.run_masks),
-        "events": int((rows.event == question.cause).sum()),
-        "competing": int(((rows.event > 0) & (rows.event != question.cause)).sum()),
-        "censored": int((rows.event == 0).sum()),
-    }
-
-
-def _auc(rows: Rows, question: Question, settings: EvaluationSettings) -> Estimate:
-    def measure(
-        part: Rows, counts: Float[np.ndarray, "row resample"]
-    ) -> Float[np.ndarray, " resample"]:
-        weights = question.weights(part, counts)
-        case, control = question.cases(part), question.controls(part)
-        return weighted_auc(part.risk, weights * case[:, None], weights * control[:, None])
-
-    for mask in rows.run_masks:
-        question.require(rows.take(mask))
-    return measured(rows, measure, settings)
-
-
-def measured(rows: Rows, measure: Measure, settings: EvaluationSettings) -> Estimate:
-    """A measure averaged over runs, with its interval over patients."""
-
-    def averaged(counts: Float[np.ndarray, "row resample"]) -> Float[np.ndarray, " resample"]:
-        drawn: Float[np.ndarray, " resample"] = np.mean(
-            [measure(rows.take(mask), counts[mask]) for mask in rows.run_masks], axis=0
+    Raises:
+        DataError: If a model's epoch was chosen on test, the models differ in their rows, or there
+            are fewer than two.
+        UsageError: If models are not compared by that metric.
+    """
+    if metric not in COMPARED:
+        raise UsageError(f"models are compared by {' or '.join(COMPARED)}, not by {metric}")
+    models = models_of(predictions)
+    asked = {(one.endpoint, one.split, question_of(one, settings)) for one in models}
+    if len(models) < 2 or len(asked) > 1:
+        raise DataError(
+            f"two models or more of one endpoint, split and horizon are compared, found "
+            f"{len(models)} model(s) of {len(asked)}",
+            hint="give tables that predict the same thing for the same patients",
         )
-        return drawn
-
-    value = float(averaged(np.ones((len(rows), 1)))[0])
-    resampling = Resampling(settings.bootstraps, settings.seed, settings.level)
-    return bootstrapped(averaged, rows.patient, value, resampling)
+    require_comparable(models)
+    resampler = Resampler(Resampling(settings.bootstraps, settings.seed, settings.level))
+    return _comparison([_judge(one, settings, resampler) for one in models], metric, settings)
 
 
-def _risk_groups(
-    model: ModelRows, question: Question, settings: EvaluationSettings
+def question_of(model: ModelRows, settings: EvaluationSettings) -> Question:
+    """The settings' horizon, or else the predictions' own."""
+    own = model.provenance.horizon
+    return Question(model.provenance.cause, own if settings.horizon is None else settings.horizon)
+
+
+def _judge(model: ModelRows, settings: EvaluationSettings, resampler: Resampler) -> _Judged:
+    question = question_of(model, settings)
+    return _Judged(model, question, metrics_of(model, question, settings, resampler))
+
+
+def _comparisons(
+    judged: Sequence[_Judged], settings: EvaluationSettings
+) -> list[dict[str, object]]:
+    groups: dict[tuple[object, ...], list[_Judged]] = {}
+    for one in judged:
+        key = (one.model.endpoint, one.model.split, one.question)
+        groups.setdefault(key, []).append(one)
+    return [
+        _comparison(group, metric, settings)
+        for group in groups.values()
+        if len(group) > 1
+        for metric in COMPARED
+    ]
+
+
+def _comparison(
+    group: Sequence[_Judged], metric: str, settings: EvaluationSettings
 ) -> dict[str, object]:
-    try:
-        groups = risk_groups(model)
-    except UndefinedMetricError as error:
-        return {"reason": error.message, "cuts": [], "groups": []}
-    ticks = np.linspace(0, float(model.test.time.max()), 6)
-    masks = {"low": ~groups.high, "high": groups.high}
+    honest = [one for one in group if one.model.provenance.epoch_chosen_on != "test"]
+    reference = (honest or list(group))[0].model
+    reasons = {one.model.name: refusal(one.model, reference) for one in group}
+    kept = [one for one in group if not reasons[one.model.name]]
+    differences, method = _differences(kept, metric, settings)
+    first = reference.test
     return {
-        "reason": "",
-        "rule": "at or above the median risk of the validation rows is high",
-        "cuts": list(groups.cuts),
-        "groups": [
-            _group(name, model.test.take(mask), question, ticks, settings)
-            for name, mask in masks.items()
-        ],
+        "endpoint": reference.endpoint,
+        "split": reference.split,
+        "metric": metric,
+        "models": [one.model.name for one in kept],
+        "patients": len(np.unique(first.patient)),
+        "rows": len(first),
+        "method": method,
+        "differences": [difference.as_json() for difference in differences],
+        "refused": [{"name": name, "reason": why} for name, why in reasons.items() if why],
     }
 
 
-def _group(
-    name: str,
-    rows: Rows,
-    question: Question,
-    ticks: Float[np.ndarray, " time"],
-    settings: EvaluationSettings,
-) -> dict[str, object]:
-    curve = (
-        survival_curve(rows, question.cause, level=settings.level, points=settings.curve_points)
-        if len(rows)
-        else None
-    )
-    return {
-        "name": name,
-        "counts": _counts(rows, question),
-        "curve": curve,
-        "at_risk": {"time": ticks.tolist(), "count": numbers_at_risk(rows, ticks)},
-    }
+def _differences(
+    kept: Sequence[_Judged], metric: str, settings: EvaluationSettings
+) -> tuple[tuple[Difference, ...], str]:
+    if len(kept) < 2:
+        return (), ""
+    models, question = [one.model for one in kept], kept[0].question
+    plain = metric == "auc" and question.horizon is None
+    if plain and all(model.test.one_row_a_patient for model in models):
+        try:
+            found = delong_differences(models, question, settings.level)
+        except UndefinedMetricError:
+            pass
+        else:
+            return found, "DeLong, paired; Holm"
+    drawn = {one.model.name: one.metrics[metric] for one in kept}
+    return paired_differences(models, drawn, settings.level), "patient bootstrap, paired; Holm"

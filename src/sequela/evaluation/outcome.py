@@ -51,15 +51,20 @@ class Question:
         self, rows: Rows, counts: Float[np.ndarray, "row resample"]
     ) -> Float[np.ndarray, "row resample"]:
         """What each row weighs, given how often it counts; 0 where its status is unknown."""
+        return self.weights_of(rows.time, rows.event, counts, strata=landmark_strata(rows))
+
+    def weights_of(
+        self,
+        time: Float[np.ndarray, " row"],
+        event: Int[np.ndarray, " row"],
+        counts: Float[np.ndarray, "row resample"],
+        *,
+        strata: Int[np.ndarray, " row"] | None = None,
+    ) -> Float[np.ndarray, "row resample"]:
+        """The same for bare times and events."""
         if self.horizon is None:
             return counts
-        return censoring_weights(
-            rows.time,
-            rows.event > 0,
-            self.horizon,
-            weight=counts,
-            strata=landmark_strata(rows),
-        )
+        return censoring_weights(time, event > 0, self.horizon, weight=counts, strata=strata)
 
     def require(self, rows: Rows) -> None:
         """Raise an UndefinedMetricError unless there are cases, controls and enough follow-up."""

@@ -26,7 +26,8 @@ class Rows:
         landmark: Day from the index date.
         time: Days from the landmark to event or last contact.
         event: 0 censored, k >= 1 cause k.
-        entry: Days from the landmark at which the patient came under observation, at least 0.
+        entry: Days from the landmark at which the patient came under observation; minus infinity
+            where that was at or before the landmark.
         risk: Higher is worse.
         survival: Predicted probability of being free of the event at each time of `grid`.
         grid: Days from the landmark.
@@ -58,10 +59,10 @@ class Rows:
         """Whether every patient stands in one row only."""
         return len(self) == len(np.unique(self.patient))
 
-    def take(self, mask: Bool[np.ndarray, " row"]) -> Rows:
-        """Some rows; patients keep their index."""
+    def take(self, wanted: Bool[np.ndarray, " row"] | Int[np.ndarray, " wanted"]) -> Rows:
+        """Some rows, by mask or by index; patients keep their index."""
         arrays = {
-            name: getattr(self, name)[mask]
+            name: getattr(self, name)[wanted]
             for name in (
                 *("patient", "run", "number", "landmark", "time", "event", "entry", "risk"),
                 "survival",
@@ -115,18 +116,41 @@ def models_of(predictions: Sequence[Predictions]) -> tuple[ModelRows, ...]:
     return tuple(found)
 
 
+@dataclass
+class _Group:
+    key: tuple[str, str, str]
+    provenance: Provenance
+    tables: list[pl.DataFrame]
+
+    def takes(self, key: tuple[str, str, str], provenance: Provenance, table: pl.DataFrame) -> bool:
+        """Whether a table holds further runs of this model, not the same runs once more."""
+        same = {"configuration": "", "notes": ()}
+        alike = self.provenance.evolve(**same) == provenance.evolve(**same)
+        runs = {run for one in self.tables for run in _runs(one)}
+        return self.key == key and alike and not runs & set(_runs(table))
+
+
 def _grouped(
     predictions: Sequence[Predictions],
 ) -> Iterator[tuple[tuple[str, str, str], pl.DataFrame, Provenance]]:
-    groups: dict[tuple[object, ...], list[pl.DataFrame]] = {}
+    groups: list[_Group] = []
     for one in predictions:
         check_table(one.table)
-        for key, table in one.table.group_by(["model", "variant", "endpoint"], maintain_order=True):
-            groups.setdefault((*key, one.provenance.model_dump_json()), []).append(table)
-    for (model, variant, endpoint, provenance), tables in groups.items():
-        merged = pl.concat(tables, how="diagonal_relaxed")
-        key = (str(model), str(variant), str(endpoint))
-        yield key, merged, Provenance.model_validate_json(str(provenance))
+        by_model = one.table.group_by(["model", "variant", "endpoint"], maintain_order=True)
+        for names, table in by_model:
+            key = (str(names[0]), str(names[1]), str(names[2]))
+            for group in groups:
+                if group.takes(key, one.provenance, table):
+                    group.tables.append(table)
+                    break
+            else:
+                groups.append(_Group(key, one.provenance, [table]))
+    for group in groups:
+        yield group.key, pl.concat(group.tables, how="diagonal_relaxed"), group.provenance
+
+
+def _runs(table: pl.DataFrame) -> list[tuple[int, int, int]]:
+    return table.select("repeat", "fold", "seed").unique().rows()
 
 
 def _unique(key: tuple[str, str, str], split: str, taken: set[str]) -> str:
@@ -167,7 +191,7 @@ def _rows(table: pl.DataFrame) -> Rows:
         landmark=table["landmark"].to_numpy(),
         time=table["time"].to_numpy(),
         event=table["event"].to_numpy(),
-        entry=table["entry"].fill_null(0.0).clip(lower_bound=0.0).to_numpy(),
+        entry=np.where(table["entry"].fill_null(0.0) > 0, table["entry"].fill_null(0.0), -np.inf),
         risk=table["risk"].to_numpy(),
         survival=survival.to_numpy().reshape(len(table), len(grid)),
         grid=grid,

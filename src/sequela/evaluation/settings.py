@@ -12,6 +12,8 @@ class EvaluationSettings(Settings):
 
     Attributes:
         bootstraps: Patient resamples behind each interval.
+        curve_bootstraps: Patient resamples behind the intervals of ICI, E50, E90 and Emax, each of
+            which needs a regression.
         seed: Of those resamples.
         level: Of every confidence interval.
         horizon: Days after the landmark; None takes the predictions' own, which may be none.
@@ -24,6 +26,7 @@ class EvaluationSettings(Settings):
     """
 
     bootstraps: int = Field(default=1000, ge=0)
+    curve_bootstraps: int = Field(default=200, ge=0)
     seed: int = 20260
     level: float = Field(default=0.95, gt=0, lt=1)
     horizon: float | None = Field(default=None, gt=0)

@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from itertools import chain
 
 import numpy as np
 from jaxtyping import Float, Int
 
+from sequela.errors import UndefinedMetricError
 from sequela.evaluation.estimate import Estimate
+from sequela.evaluation.outcome import Question
+from sequela.evaluation.rows import Rows
 
 _CELLS = 2_000_000  # of one block of resamples, 16 MB
+_KEPT_CELLS = 16_000_000  # blocks kept for the next metric and the next model
 
 
 @dataclass(frozen=True)
@@ -20,6 +26,58 @@ class Resampling:
     count: int
     seed: int
     level: float
+
+
+@dataclass(frozen=True)
+class Draw:
+    """How often each row of one run counts in some resamples, and what it then weighs."""
+
+    rows: Rows
+    counts: Float[np.ndarray, "row resample"]
+    _weights: dict[Question, Float[np.ndarray, "row resample"]] = field(default_factory=dict)
+
+    def weights(self, question: Question) -> Float[np.ndarray, "row resample"]:
+        """`Question.weights`, computed once: they depend on the outcomes, not on the model."""
+        if question not in self._weights:
+            self._weights[question] = question.weights(self.rows, self.counts)
+        return self._weights[question]
+
+
+Measure = Callable[[Rows, Draw], Float[np.ndarray, " resample"]]
+"""A number for each resample of one run's rows, NaN where it is undefined."""
+
+
+@dataclass(frozen=True)
+class Resampler:
+    """Resamples of patients, shared by all metrics and models that see the same outcomes."""
+
+    resampling: Resampling
+    _kept: dict[bytes, list[tuple[Draw, ...]]] = field(default_factory=dict)
+
+    def blocks(self, rows: Rows) -> Iterator[tuple[Draw, ...]]:
+        """The rows as they are, then block after block of resamples; one draw a run in each."""
+        if len(rows) * self.resampling.count > _KEPT_CELLS:
+            yield from self._drawn(rows)
+            return
+        key = _outcome_key(rows)
+        if key not in self._kept:
+            self._kept.clear()
+            self._kept[key] = list(self._drawn(rows))
+        yield from self._kept[key]
+
+    def _drawn(self, rows: Rows) -> Iterator[tuple[Draw, ...]]:
+        masks = rows.run_masks
+        parts = [rows.take(mask) for mask in masks]
+        as_they_are = np.ones((len(rows), 1))
+        for counts in chain([as_they_are], multiplicities(rows.patient, self.resampling)):
+            yield tuple(Draw(part, counts[mask]) for part, mask in zip(parts, masks, strict=True))
+
+
+def _outcome_key(rows: Rows) -> bytes:
+    digest = hashlib.sha256()
+    for array in (rows.patient, rows.run, rows.number, rows.time, rows.event):
+        digest.update(np.ascontiguousarray(array).tobytes())
+    return digest.digest()
 
 
 def multiplicities(
@@ -41,36 +99,42 @@ def multiplicities(
         yield counts.reshape(size, len(patients)).T[place].astype(float)
 
 
-def bootstrapped(
-    statistic: Callable[[Float[np.ndarray, "row resample"]], Float[np.ndarray, " resample"]],
-    patient: Int[np.ndarray, " row"],
-    value: float,
-    resampling: Resampling,
-) -> Estimate:
-    """`value` with the percentile interval of a statistic over resampled patients.
+@dataclass(frozen=True)
+class Drawn:
+    """An estimate, and the number in each resample (NaN where undefined) for paired comparisons."""
 
-    Args:
-        statistic: The number for each column of row multiplicities, NaN where it is undefined.
-        patient: Which rows belong to one patient.
-        value: The number on the patients as they are.
-        resampling: How often to draw, and from which seed.
+    estimate: Estimate
+    draws: Float[np.ndarray, " resample"]
+
+
+def measured(rows: Rows, measure: Measure, resampler: Resampler) -> Drawn:
+    """A measure computed within each run, averaged over runs, with its interval over patients.
+
+    Raises:
+        UndefinedMetricError: If the number does not exist for these rows.
 
     Source: Efron & Tibshirani 1993, chapter 13; clusters: Field & Welsh 2007.
     """
-    blocks = [statistic(counts) for counts in multiplicities(patient, resampling)]
-    drawn = np.concatenate(blocks) if blocks else np.empty(0)
-    return summarised(value, drawn, resampling)
+    parts = [rows.take(mask) for mask in rows.run_masks]
+    averages = [
+        np.mean([measure(part, draw) for part, draw in zip(parts, draws, strict=True)], axis=0)
+        for draws in resampler.blocks(rows)
+    ]
+    value, draws = float(averages[0][0]), np.concatenate(averages[1:] or [np.empty(0)])
+    if not np.isfinite(value):
+        raise UndefinedMetricError("the number does not exist for these patients")
+    return Drawn(summarised(value, draws, resampler.resampling), draws)
 
 
 def summarised(
-    value: float, drawn: Float[np.ndarray, " resample"], resampling: Resampling
+    value: float, draws: Float[np.ndarray, " resample"], resampling: Resampling
 ) -> Estimate:
     """`value` with the percentiles of the resamples that could be used, the others counted."""
-    usable = drawn[np.isfinite(drawn)]
-    unused = len(drawn) - len(usable)
-    if len(usable) < max(2, len(drawn) // 2):
-        reason = f"no interval: the number is undefined in {unused} of {len(drawn)} resamples"
-        return Estimate(value, resamples=len(drawn), unused=unused, reason=reason)
+    usable = draws[np.isfinite(draws)]
+    unused = len(draws) - len(usable)
+    if len(usable) < max(2, len(draws) / 2):
+        reason = f"no interval: the number is undefined in {unused} of {len(draws)} resamples"
+        return Estimate(value, resamples=len(draws), unused=unused, reason=reason)
     tails = [(1 - resampling.level) / 2, (1 + resampling.level) / 2]
     low, high = np.quantile(usable, tails).tolist()
     return Estimate(
@@ -79,7 +143,7 @@ def summarised(
         high,
         level=resampling.level,
         method="patient bootstrap, percentile",
-        resamples=len(drawn),
+        resamples=len(draws),
         unused=unused,
     )
 

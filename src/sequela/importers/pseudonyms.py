@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import csv
 import hashlib
 import hmac
-import io
 import os
 import secrets
 from dataclasses import dataclass
 from pathlib import Path
+
+import polars as pl
 
 from sequela.errors import DataError, UsageError
 from sequela.storage import atomic
@@ -52,7 +52,7 @@ def open_pseudonyms(key_file: Path, cohort: Path) -> Pseudonyms:
             hint="give --key a file outside the cohort folder",
         )
     if not key_file.exists():
-        _write_private(key_file, secrets.token_hex(32) + "\n")
+        write_private(key_file, secrets.token_hex(32) + "\n")
     try:
         key = bytes.fromhex(key_file.read_text(encoding="ascii").strip())
     except ValueError:
@@ -72,14 +72,13 @@ def write_links(path: Path, links: dict[str, str]) -> None:
         path: A file outside the cohort folder.
         links: Pseudonym of each patient identifier.
     """
-    text = io.StringIO()
-    csv.writer(text, lineterminator="\n").writerows(
-        [("original_id", "patient_id"), *sorted(links.items())]
-    )
-    _write_private(path, text.getvalue())
+    rows = sorted(links.items())
+    table = pl.DataFrame(rows, schema=["original_id", "patient_id"], orient="row")
+    write_private(path, table.write_csv())
 
 
-def _write_private(path: Path, text: str) -> None:
+def write_private(path: Path, text: str) -> None:
+    """Write a text file that its owner alone can read."""
     with atomic(path) as temporary:
         handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         with os.fdopen(handle, "w", encoding="utf-8", errors="surrogateescape") as file:

@@ -6,6 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+NOT_COMPUTED = "it was not computed"
+_NUMBERS = ("value", "low", "high", "p")
+
 
 @dataclass(frozen=True)
 class Estimate:
@@ -13,27 +16,39 @@ class Estimate:
 
     Attributes:
         value: None where undefined.
-        low: Lower end of the 95 % interval, None where there is none.
+        low: Lower end of the interval, None where there is none.
         high: Upper end of it.
         reason: Why the value, or the interval of a value, is undefined.
+        p: A p-value that belongs to the number.
+        level: Of the interval.
     """
 
     value: float | None
     low: float | None = None
     high: float | None = None
     reason: str = ""
+    p: float | None = None
+    level: float = 0.95
 
     @classmethod
-    def of(cls, node: Any) -> Estimate:
-        """The estimate in a part of the JSON: an object, a bare number, or nothing."""
+    def of(cls, node: Any, *, reason: str = "") -> Estimate:
+        """The estimate in a part of the JSON: an object, a bare number, or nothing.
+
+        Args:
+            node: The part.
+            reason: Why it is undefined, where the part does not say.
+        """
         match node:
             case None:
-                return cls(None, reason="it was not computed")
+                return cls(None, reason=reason or NOT_COMPUTED)
             case bool() | int() | float():
                 return cls(float(node))
             case Mapping():
-                reason = node.get("undefined") or node.get("interval_undefined") or ""
-                return cls(node.get("value"), node.get("low"), node.get("high"), str(reason))
+                value, low, high, p = (_number(node.get(key)) for key in _NUMBERS)
+                stated = str(node.get("reason") or "")
+                if value is None:
+                    stated = stated or reason or NOT_COMPUTED
+                return cls(value, low, high, stated, p, float(node.get("level") or 0.95))
         raise TypeError(f"an estimate is an object or a number, found {type(node).__name__}")
 
     @property
@@ -54,7 +69,11 @@ class Estimate:
         if self.low is None or self.high is None:
             return value
         low, high = (printed(end, style, signed=signed) for end in (self.low, self.high))
-        return f"{value} (95% CI {low} to {high})"
+        return f"{value} ({self.level * 100:g}% CI {low} to {high})"
+
+
+def _number(value: float | int | None) -> float | None:
+    return None if value is None else float(value)
 
 
 @dataclass

@@ -59,18 +59,19 @@ def _codes() -> tuple[Int[np.ndarray, " category"], Int[np.ndarray, " category"]
 def _differences(
     pixels: UInt16[np.ndarray, "height width"], bits: int
 ) -> Int[np.ndarray, " pixel"]:
-    """Each pixel less the one to its left; the first column, less the one above."""
+    """Each pixel less the one to its left, modulo 65536; in the first column, the one above."""
     values = pixels.astype(np.int64)
     above = np.concatenate(([1 << (bits - 1)], values[:-1, 0]))
     left = np.concatenate((above[:, None], values[:, :-1]), axis=1)
-    return np.asarray((values - left).ravel())
+    return np.asarray((values - left + 32767).ravel() % 65536 - 32767)
 
 
 def _entropy_coded(differences: Int[np.ndarray, " pixel"]) -> bytes:
     codes, lengths = _codes()
     category = np.frexp(np.abs(differences).astype(np.float64))[1].astype(np.int64)
-    low = np.where(differences < 0, differences - 1, differences) & ((1 << category) - 1)
-    word, size = codes[category] << category | low, lengths[category] + category
+    extra = np.where(category == 16, 0, category)  # 32768 needs no further bits
+    low = np.where(differences < 0, differences - 1, differences) & ((1 << extra) - 1)
+    word, size = codes[category] << extra | low, lengths[category] + extra
     end = np.cumsum(size)
     shift = np.repeat(end, size) - 1 - np.arange(end[-1])
     stream = (np.repeat(word, size) >> shift & 1).astype(np.uint8)

@@ -113,5 +113,5 @@ def _lookup_table(detector: Detector) -> Dataset:
     table = Dataset()
     table.LUTDescriptor = [entries, detector.low, 16]
     table.LUTExplanation = "NORMAL"
-    table.LUTData = np.rint(share * 65535).astype("<u2").tobytes()
+    table.add_new("LUTData", "OW", np.rint(share * 65535).astype("<u2").tobytes())
     return table

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 
 import numpy as np
 from jaxtyping import Float, Int
-from scipy.stats import norm
 
 from sequela.errors import UndefinedMetricError
+from sequela.survival.normal import two_sided_width
 from sequela.survival.risk_sets import risk_sets, step
 
 
@@ -123,7 +123,7 @@ class CumulativeIncidence:
         inside = (value > 0) & (value < 1)
         free = np.where(inside, 1 - value, 0.5)
         spread = self.standard_error(times, cluster=cluster) / (free * -np.log(free))
-        width = norm.ppf(0.5 + level / 2) * spread
+        width = two_sided_width(level) * spread
         low, high = (1 - free ** np.exp(sign * width) for sign in (-1, 1))
         return np.where(inside, low, np.nan), np.where(inside, high, np.nan)
 

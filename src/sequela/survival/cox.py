@@ -6,7 +6,6 @@ from dataclasses import dataclass
 
 import numpy as np
 from jaxtyping import Bool, Float, Int
-from scipy.stats import chi2, norm
 
 from sequela.errors import UndefinedMetricError
 from sequela.survival.cox_likelihood import (
@@ -17,6 +16,7 @@ from sequela.survival.cox_likelihood import (
     partial_likelihood,
     score_residuals,
 )
+from sequela.survival.normal import chi_squared_p, two_sided_ps, two_sided_width
 from sequela.survival.risk_sets import step
 
 _MAX_STEPS = 40
@@ -34,7 +34,7 @@ class ChiSquared:
 
 def chi_squared_test(statistic: float, freedom: int) -> ChiSquared:
     """The test that refers `statistic` to the chi-squared distribution."""
-    return ChiSquared(statistic, freedom, float(chi2.sf(statistic, freedom)))
+    return ChiSquared(statistic, freedom, chi_squared_p(statistic, freedom))
 
 
 @dataclass(frozen=True)
@@ -78,12 +78,12 @@ class Cox:
         self, level: float = 0.95
     ) -> tuple[Float[np.ndarray, " feature"], Float[np.ndarray, " feature"]]:
         """Wald limits of the coefficients; exponentiate for hazard ratios."""
-        width = norm.ppf(0.5 + level / 2) * self.standard_error
+        width = two_sided_width(level) * self.standard_error
         return self.coefficients - width, self.coefficients + width
 
     def wald_p(self) -> Float[np.ndarray, " feature"]:
         """Two-sided Wald p of each coefficient."""
-        return 2 * norm.sf(np.abs(self.coefficients / self.standard_error))
+        return two_sided_ps(self.coefficients / self.standard_error)
 
     @property
     def wald(self) -> ChiSquared:

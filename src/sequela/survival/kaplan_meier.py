@@ -6,9 +6,9 @@ from dataclasses import dataclass
 
 import numpy as np
 from jaxtyping import Bool, Float
-from scipy.stats import norm
 
 from sequela.errors import UndefinedMetricError
+from sequela.survival.normal import two_sided_width
 from sequela.survival.risk_sets import RiskSets, risk_sets, step
 
 
@@ -131,7 +131,7 @@ def _log_log_limits(
     inside = (survival > 0) & (survival < 1)
     log_survival = np.log(survival, out=np.full(len(survival), -1.0), where=inside)
     spread = np.sqrt(log_variance, out=np.zeros(len(survival)), where=inside)
-    width = norm.ppf(0.5 + level / 2) * spread / -log_survival
+    width = two_sided_width(level) * spread / -log_survival
     low = np.where(inside, np.exp(log_survival * np.exp(width)), np.nan)
     return low, np.where(inside, np.exp(log_survival * np.exp(-width)), np.nan)
 

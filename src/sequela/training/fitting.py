@@ -10,6 +10,7 @@ from pydantic import Field, PositiveFloat, PositiveInt
 from torch import nn
 
 from sequela.errors import UsageError
+from sequela.models.build import parameter_groups
 from sequela.settings import Settings
 
 Selection = Literal["loss", "auc", "concordance", "last"]
@@ -102,36 +103,31 @@ class MachineSettings(Settings):
         return torch.device(automatic if self.device == "auto" else self.device)
 
 
-_ENCODERS = {"image_encoder": "image_rate", "text_encoder": "text_rate"}
-
-
-def rate_name(parameter: str) -> str:
-    """The setting that holds a parameter's rate, by the encoder that its name passes through."""
-    steps = parameter.split(".")
-    return next((rate for name, rate in _ENCODERS.items() if name in steps), "new_rate")
-
-
 def build_optimizer(model: nn.Module, settings: FitSettings) -> torch.optim.Optimizer:
     """AdamW over image encoder, text encoder and new modules, each at its own peak rate.
 
-    Norms and biases are not decayed. A group at rate 0 is frozen.
+    Norms and biases are not decayed.
     """
-    groups: dict[tuple[str, bool], list[nn.Parameter]] = {}
-    for name, parameter in model.named_parameters():
-        if parameter.requires_grad:
-            groups.setdefault((rate_name(name), parameter.ndim > 1), []).append(parameter)
     return torch.optim.AdamW(
         [
             {
                 "params": parameters,
                 "lr": 0.0,
-                "peak": getattr(settings, rate),
-                "rate": rate,
+                "peak": getattr(settings, f"{name}_rate"),
+                "rate": name,
                 "weight_decay": settings.weight_decay if decayed else 0.0,
             }
-            for (rate, decayed), parameters in groups.items()
+            for name, group in parameter_groups(model).items()
+            for decayed, parameters in _by_decay(group)
         ]
     )
+
+
+def _by_decay(group: list[nn.Parameter]) -> list[tuple[bool, list[nn.Parameter]]]:
+    learning = [parameter for parameter in group if parameter.requires_grad]
+    weights = [parameter for parameter in learning if parameter.ndim > 1]
+    others = [parameter for parameter in learning if parameter.ndim <= 1]
+    return [(decayed, found) for decayed, found in ((True, weights), (False, others)) if found]
 
 
 def schedule(step: int, steps: int, warmup: float) -> float:
@@ -150,7 +146,7 @@ def schedule(step: int, steps: int, warmup: float) -> float:
 
 
 def set_rates(optimizer: torch.optim.Optimizer, share: float) -> dict[str, float]:
-    """Set every group to `share` of its peak; the rates by the name of their setting."""
+    """Set every group to `share` of its peak; the rates by the name of the group."""
     for group in optimizer.param_groups:
         group["lr"] = share * group["peak"]
     return {group["rate"]: group["lr"] for group in optimizer.param_groups}

@@ -11,7 +11,9 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from sequela.modalities.batch import Batch
+from sequela.models.contrastive import AlignmentModel
 from sequela.survival.followup import Followup
+from sequela.training.judgement import Target, judged
 from sequela.training.sampling import (
     Rows,
     ordered_batches,
@@ -78,6 +80,7 @@ class Supervised:
 
     head: Outcome
     followup: Followup
+    target: Target
     examples: Examples
 
     def training_batches(self, epoch: int) -> list[Rows]:
@@ -96,4 +99,36 @@ class Supervised:
     def validate(self, model: nn.Module, batches: Loaded) -> dict[str, float]:
         """The loss over all validation patients at once, as a partial likelihood must be."""
         logits = torch.cat([model(batch).logits.float() for _, batch in batches])
-        return {"loss": self.head.loss(logits, self.followup[self.examples.validation]).item()}
+        followup = self.followup[self.examples.validation]
+        risk = self.head.risk(logits).double().cpu().numpy()
+        loss = self.head.loss(logits, followup).item()
+        return {"loss": loss, **judged(risk, followup, self.target)}
+
+
+@dataclass(frozen=True)
+class Alignment:
+    """Images and texts of the same exam brought together (LUMIN eqs. 1-3)."""
+
+    patients: tuple[str, ...]
+    examples: Examples
+
+    def training_batches(self, epoch: int) -> list[Rows]:
+        """At most one exam of a patient in a batch, in an order of the epoch's own."""
+        chosen = self.examples
+        return patient_unique_batches(chosen.train, self.patients, chosen.batch, chosen.seed, epoch)
+
+    def validation_batches(self) -> list[Rows]:
+        """The same, in one order for all epochs: the loss depends on who is contrasted."""
+        chosen = self.examples
+        return patient_unique_batches(chosen.validation, self.patients, chosen.batch, 0, 0)
+
+    def loss(self, model: nn.Module, batch: Batch, rows: Rows) -> Float[Tensor, ""]:
+        """The symmetric contrastive loss of the batch's exams."""
+        assert isinstance(model, AlignmentModel)
+        return model.loss(batch)
+
+    def validate(self, model: nn.Module, batches: Loaded) -> dict[str, float]:
+        """The mean loss of the exams, nothing where there are none."""
+        losses = [(float(self.loss(model, batch, rows)), len(rows)) for rows, batch in batches]
+        exams = sum(count for _, count in losses)
+        return {"loss": sum(loss * count for loss, count in losses) / exams} if exams else {}

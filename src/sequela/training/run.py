@@ -157,7 +157,7 @@ def differences(there: Any, asked: Any, name: str = "") -> tuple[str, ...]:
 
 def _shown(value: Any) -> str:
     text = str(value)
-    if text.startswith("/"):
+    if Path(text).is_absolute():
         return f"…/{Path(text).name}"
     return text if len(text) <= 40 else text[:12] + "…"
 

@@ -1,0 +1,185 @@
+"""One model's entry in the evaluation: its counts, thresholds, groups, curves, landmarks."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+from jaxtyping import Float
+
+from sequela.errors import UndefinedMetricError
+from sequela.evaluation.comparison import OPTIMISTIC
+from sequela.evaluation.curves import calibration_of, decision_curve_of, risk_histogram, roc_curve
+from sequela.evaluation.discrimination import auc_of, pairs_of
+from sequela.evaluation.estimate import Estimate, estimated
+from sequela.evaluation.outcome import Question
+from sequela.evaluation.rows import ModelRows, Rows
+from sequela.evaluation.settings import EvaluationSettings
+from sequela.evaluation.stratification import (
+    RULE,
+    free_curve,
+    group_test,
+    hazard_ratio,
+    numbers_at_risk,
+    outcome_counts,
+    risk_groups,
+)
+from sequela.evaluation.threshold import RULE as THRESHOLD_RULE
+from sequela.evaluation.threshold import chosen_thresholds, confusion
+from sequela.evaluation.uncertainty import Drawn, Resampler, Resampling
+from sequela.survival.kaplan_meier import kaplan_meier
+
+_TICKS = 6
+
+
+def described(
+    model: ModelRows, question: Question, metrics: Mapping[str, Drawn], settings: EvaluationSettings
+) -> dict[str, object]:
+    """Everything about one model that `evaluation.json` holds."""
+    rows = model.test
+    return {
+        "name": model.name,
+        "model": model.model,
+        "variant": model.variant,
+        "endpoint": model.endpoint,
+        "split": model.split,
+        "provenance": model.provenance.model_dump(mode="json"),
+        "warnings": _warnings(model),
+        "horizon": question.horizon,
+        "definition": question.in_words(),
+        "counts": {**_counts(rows, question), "validation_rows": len(model.validation)},
+        "follow_up": {"median": estimated(lambda: _follow_up(rows, settings.level)).as_json()},
+        "metrics": {name: drawn.estimate.as_json() for name, drawn in metrics.items()},
+        **_threshold(model, question),
+        "concordance": _pairs(rows, question),
+        "risk_groups": _risk_groups(model, question, settings),
+        "calibration": calibration_of(rows, question, settings),
+        "decision_curve": decision_curve_of(rows, question, settings),
+        "risk_histogram": risk_histogram(rows, question),
+        "roc": roc_curve(rows, question, settings.curve_points),
+        "landmarks": _landmarks(rows, question, settings),
+    }
+
+
+def _warnings(model: ModelRows) -> list[str]:
+    chosen = model.provenance.epoch_chosen_on
+    found = {
+        "test": [OPTIMISTIC],
+        "unknown": ["how the model was selected is not known"],
+    }.get(chosen, [])
+    if np.isfinite(model.test.entry).any():
+        found = [*found, "some patients come under observation after their landmark"]
+    return found
+
+
+def _counts(rows: Rows, question: Question) -> dict[str, int]:
+    return {
+        "patients": len(np.unique(rows.patient)),
+        "rows": len(rows),
+        "runs": len(rows.run_masks),
+        "events": int((rows.event == question.cause).sum()),
+        "competing": int(((rows.event > 0) & (rows.event != question.cause)).sum()),
+        "censored": int((rows.event == 0).sum()),
+    }
+
+
+def _follow_up(rows: Rows, level: float) -> Estimate:
+    """Median follow-up by reverse Kaplan-Meier (Schemper & Smith 1996)."""
+    median, (low, high) = kaplan_meier(rows.time, rows.event == 0).median(level=level)
+    if median is None:
+        raise UndefinedMetricError("fewer than half of the rows would be censored by the last time")
+    return Estimate(median, low, high, level, "reverse Kaplan-Meier, log-log")
+
+
+def _threshold(model: ModelRows, question: Question) -> dict[str, object]:
+    try:
+        thresholds = chosen_thresholds(model, question)
+    except UndefinedMetricError as error:
+        nothing: dict[str, object] = {"values": [], "rule": THRESHOLD_RULE}
+        return {"threshold": {**nothing, "reason": error.message}, "confusion": None}
+    values = list(thresholds.values.values())
+    return {
+        "threshold": {"values": values, "rule": THRESHOLD_RULE, "reason": ""},
+        "confusion": confusion(model.test, question, thresholds),
+    }
+
+
+def _pairs(rows: Rows, question: Question) -> dict[str, float] | None:
+    try:
+        found = [
+            pairs_of(rows.take(mask), question, "harrell", question.horizon)
+            for mask in rows.run_masks
+        ]
+    except UndefinedMetricError:
+        return None
+    names = ("concordant", "discordant", "tied_risk", "tied_time", "tied_both")
+    return {name: sum(getattr(part, name) for part in found) for name in names}
+
+
+def _risk_groups(
+    model: ModelRows, question: Question, settings: EvaluationSettings
+) -> dict[str, object]:
+    try:
+        groups = risk_groups(model)
+    except UndefinedMetricError as error:
+        return {"reason": error.message, "rule": RULE, "cuts": [], "groups": []}
+    rows, level = model.test, settings.level
+    day = question.horizon or settings.table_days
+    ticks = np.linspace(0, float(rows.time.max()), _TICKS)
+    ratio = estimated(lambda: hazard_ratio(rows, groups, question.cause, level=level))
+    parts = {"low": rows.take(~groups.high), "high": rows.take(groups.high)}
+    table = [
+        {"name": name, **outcome_counts(part, question.cause, day, level=level)}
+        for name, part in parts.items()
+    ]
+    return {
+        "reason": "",
+        "rule": RULE,
+        "cuts": list(groups.cuts),
+        "groups": [_group(name, part, question, ticks, settings) for name, part in parts.items()],
+        "hazard_ratio": ratio.as_json(),
+        "log_rank": group_test(rows, groups, question.cause),
+        "horizon_table": {"day": day, "rows": table},
+    }
+
+
+def _group(
+    name: str,
+    rows: Rows,
+    question: Question,
+    ticks: Float[np.ndarray, " time"],
+    settings: EvaluationSettings,
+) -> dict[str, object]:
+    level, points = settings.level, settings.curve_points
+    return {
+        "name": name,
+        "counts": _counts(rows, question),
+        "curve": free_curve(rows, question.cause, level=level, points=points)
+        if len(rows)
+        else None,
+        "at_risk": {"time": ticks.tolist(), "count": numbers_at_risk(rows, ticks)},
+    }
+
+
+def _landmarks(
+    rows: Rows, question: Question, settings: EvaluationSettings
+) -> list[dict[str, object]]:
+    if not rows.number.any():
+        return []
+    resampler = Resampler(Resampling(settings.bootstraps, settings.seed, settings.level))
+    found = []
+    for number in range(int(rows.number.max()) + 1):
+        part = rows.take(rows.number == number)
+        events = int(question.cases(part).sum())
+
+        def auc(part: Rows = part, events: int = events) -> Estimate:
+            if events < settings.minimum_events:
+                raise UndefinedMetricError(
+                    f"{events} events, fewer than the {settings.minimum_events} asked for"
+                )
+            return auc_of(part, question, resampler).estimate
+
+        estimate = estimated(auc)
+        entry = {"number": number, "counts": _counts(part, question), "reason": estimate.reason}
+        found.append({**entry, "metrics": {"auc": estimate.as_json()}})
+    return found

@@ -1,0 +1,26 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from scipy.stats import chi2, norm
+
+from sequela.survival.normal import chi_squared_p, two_sided_p, two_sided_ps, two_sided_width
+
+
+@pytest.mark.parametrize("freedom", [1, 2, 3, 4, 7, 10])
+@pytest.mark.parametrize("statistic", [0.0, 1e-6, 0.3, 3.84, 25.0, 300.0])
+def test_the_tail_of_chi_squared_is_scipys(statistic: float, freedom: int) -> None:
+    assert chi_squared_p(statistic, freedom) == pytest.approx(
+        chi2.sf(statistic, freedom), rel=1e-12, abs=1e-300
+    )
+
+
+def test_the_tails_of_the_normal_are_scipys() -> None:
+    z = np.array([-8.0, -1.96, 0.0, 0.3, 30.0])
+    np.testing.assert_allclose(two_sided_ps(z), 2 * norm.sf(np.abs(z)), rtol=1e-12)
+    assert two_sided_p(1.0) == pytest.approx(2 * norm.sf(1.0), rel=1e-14)
+
+
+@pytest.mark.parametrize("level", [0.5, 0.9, 0.95, 0.999])
+def test_the_width_of_an_interval_is_scipys(level: float) -> None:
+    assert two_sided_width(level) == pytest.approx(norm.ppf(0.5 + level / 2), rel=1e-13)
