@@ -7,7 +7,6 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -15,13 +14,12 @@ import numpy as np
 import polars as pl
 import pytest
 
-from sequela.errors import DataError, LockedError, ResourceLimitError, SequelaError
+from sequela.errors import DataError, LockedError, ResourceLimitError
 from sequela.modalities import preparation
 from sequela.modalities.mammogram import PixelPolicy, prepare_image
 from sequela.modalities.preparation import estimate_preparation, prepare_images
 from sequela.modalities.store import ImageStore
 from sequela.storage import owned
-from sequela.workers import Done, Failure
 
 Images = list[tuple[str, Path]]
 POLICY = PixelPolicy(size=32)
@@ -47,22 +45,6 @@ source, folder = map(Path, sys.argv[1:])
 images = [(f"i{path.stem}", path) for path in source.glob("?.dcm")]
 preparation.prepare_images(images + [("i9", source / "notes.dcm")], folder, PixelPolicy(size=32), 1)
 """
-
-
-@pytest.fixture
-def in_process(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The same calls without child processes, where they are not what is tested."""
-
-    def each(
-        function: Callable[..., object], tasks: Sequence[tuple[object, ...]], **_: object
-    ) -> Iterator[Done[object]]:
-        for index, task in enumerate(tasks):
-            try:
-                yield Done(index, function(*task), 0.01)
-            except SequelaError as error:
-                yield Done(index, Failure(error.message), 0.01)
-
-    monkeypatch.setattr(preparation, "each", each)
 
 
 def content(folder: Path) -> dict[str, bytes]:
