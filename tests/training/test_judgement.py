@@ -36,7 +36,7 @@ def test_patients_who_left_early_do_not_judge() -> None:
 @pytest.mark.parametrize("event", [0, 1])
 def test_a_part_with_one_class_is_refused_before_training(event: int) -> None:
     followup = Followup(time=np.array([1.0, 2.0]), event=np.array([event, event]))
-    with pytest.raises(DataError, match="validation patients of fold 2: . case.*both kinds"):
+    with pytest.raises(DataError, match=r"validation patients of fold 2: \d case.*both kinds"):
         require_both(followup, Target(), "validation patients of fold 2")
     with pytest.raises(DataError):
         require_both(followup[np.array([0])], Target(), "x")

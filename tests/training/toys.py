@@ -45,6 +45,9 @@ class ToyInputs:
     def __len__(self) -> int:
         return len(self.values)
 
+    def at(self, epoch: int) -> ToyInputs:
+        return self
+
     def __getitem__(self, index: int) -> Batch:
         return Batch(
             day=torch.zeros(1, 1),
@@ -90,7 +93,7 @@ def toy_fit(
     torch.manual_seed(settings.seed)
     model = ToyModel()
     objective = ToyObjective((inputs.values[:, 0] > 0).float(), poisoned)
-    return Fit(model, objective, inputs, settings, machine)
+    return Fit(model, objective, inputs, inputs, settings, machine)
 
 
 def toy_followup(patients: int = 22) -> Followup:

@@ -10,8 +10,10 @@ from pydantic import Field, PositiveFloat, PositiveInt
 from torch import nn
 
 from sequela.errors import UsageError
+from sequela.modalities.augmentation import Augmentation
 from sequela.models.build import parameter_groups
 from sequela.settings import Settings
+from sequela.workers import available_cores
 
 Selection = Literal["loss", "auc", "concordance", "last"]
 
@@ -30,7 +32,8 @@ class FitSettings(Settings):
         clip: Largest norm of a step's gradient, None for no limit.
         patience: Epochs without a better one after which to stop, None for never.
         select: What the kept epoch is best at, on validation patients; `last` keeps the last.
-        seed: Of weights, order and dropout.
+        seed: Of weights, order, dropout and augmentation.
+        augmentation: How training images are moved, None for not at all.
     """
 
     epochs: PositiveInt
@@ -44,6 +47,7 @@ class FitSettings(Settings):
     patience: PositiveInt | None = None
     select: Selection = "loss"
     seed: int = Field(0, ge=0)
+    augmentation: Augmentation | None = None
 
 
 class PretrainSettings(FitSettings):
@@ -74,7 +78,7 @@ class MachineSettings(Settings):
 
     Attributes:
         device: `auto` takes a GPU where there is one.
-        threads: Threads of one process, 0 for as many as the machine has cores.
+        threads: Cores that all processes together may use, 0 for all of the machine.
         workers: Threads that load batches ahead; any number gives the same weights.
         jobs: Runs that are trained side by side, each in its own process.
         precision: `bfloat16` computes forward passes in half precision on a GPU.
@@ -87,6 +91,11 @@ class MachineSettings(Settings):
     jobs: PositiveInt = 1
     precision: Literal["float32", "bfloat16"] = "float32"
     save_minutes: PositiveFloat = 10.0
+
+    @property
+    def cores(self) -> int:
+        """Threads that all processes together may use."""
+        return self.threads or available_cores()
 
     def torch_device(self) -> torch.device:
         """The device to compute on.

@@ -27,7 +27,8 @@ class Target:
     def happened(self, followup: Followup) -> Bool[np.ndarray, " patient"]:
         """True where the event was seen in time."""
         by_then = followup.time <= (np.inf if self.horizon is None else self.horizon)
-        return (followup.event == self.cause) & by_then
+        happened: Bool[np.ndarray, " patient"] = (followup.event == self.cause) & by_then
+        return happened
 
     def known(self, followup: Followup) -> Bool[np.ndarray, " patient"]:
         """True unless the patient left before it could be told."""

@@ -21,6 +21,10 @@ class Inputs(Protocol):
 
     def __getitem__(self, index: int, /) -> Sample: ...
 
+    def at(self, epoch: int) -> Inputs:
+        """The same as another epoch sees them, where they are augmented."""
+        ...
+
 
 def load_batch(inputs: Inputs, rows: Rows) -> Batch:
     """The examples of `rows`, padded to each other."""

@@ -35,11 +35,21 @@ Report = Callable[[Sequence[Epoch]], None]
 
 @dataclass(frozen=True)
 class Fit:
-    """A model, what it is fitted to, and how."""
+    """A model, what it is fitted to, and how.
+
+    Attributes:
+        model: With its initial weights.
+        objective: What is made small.
+        inputs: What training batches hold, augmented perhaps.
+        plain: The same examples as they are, for validation.
+        settings: How it is fitted.
+        machine: Where.
+    """
 
     model: nn.Module
     objective: Objective
     inputs: Inputs
+    plain: Inputs
     settings: FitSettings
     machine: MachineSettings
 
@@ -111,7 +121,7 @@ class _Loop:
         self.model.train()
         saved = time.monotonic()
         steps = len(batches) * self.task.settings.epochs
-        watch = _Watch(self._loaded(batches[position.step :]))
+        watch = _Watch(self._loaded(self.task.inputs.at(position.epoch), batches[position.step :]))
         for rows, batch in watch:
             done = position.epoch * len(batches) + position.step
             rates = set_rates(self.optimizer, schedule(done, steps, self.task.settings.warmup))
@@ -147,7 +157,7 @@ class _Loop:
 
     def _validate(self, position: Position) -> tuple[dict[str, float], Position]:
         self.model.eval()
-        watch = _Watch(self._loaded(self.task.objective.validation_batches()))
+        watch = _Watch(self._loaded(self.task.plain, self.task.objective.validation_batches()))
         with torch.no_grad(), self._precision():
             values = self.task.objective.validate(self.model, watch)
         loss = values.get("loss", 0.0)
@@ -156,8 +166,8 @@ class _Loop:
             raise _diverged(loss, f"validation after epoch {position.epoch + 1}", rates)
         return values, watch.add_to(position)
 
-    def _loaded(self, batches: Sequence[Rows]) -> Iterator[tuple[Rows, Batch]]:
-        for rows, batch in read_ahead(self.task.inputs, batches, self.task.machine.workers):
+    def _loaded(self, inputs: Inputs, batches: Sequence[Rows]) -> Iterator[tuple[Rows, Batch]]:
+        for rows, batch in read_ahead(inputs, batches, self.task.machine.workers):
             yield rows, batch.to(self.device)
 
     def _precision(self) -> AbstractContextManager[object]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Protocol, runtime_checkable
+from typing import Protocol, cast, runtime_checkable
 
 import torch
 from jaxtyping import Float
@@ -12,11 +12,13 @@ from torch import Tensor, nn
 
 from sequela.modalities.batch import Batch
 from sequela.models.contrastive import AlignmentModel
+from sequela.models.heads import Head
 from sequela.survival.followup import Followup
 from sequela.training.judgement import Target, judged
 from sequela.training.sampling import (
     Rows,
     ordered_batches,
+    patient_unique_batches,
     shuffled_batches,
 )
 
@@ -44,19 +46,6 @@ class Objective(Protocol):
         ...
 
 
-@runtime_checkable
-class Outcome(Protocol):
-    """What the loop asks of a head of `models.heads`."""
-
-    def loss(self, logits: Float[Tensor, "patient logit"], followup: Followup) -> Float[Tensor, ""]:
-        """The mean loss of some patients."""
-        ...
-
-    def risk(self, logits: Float[Tensor, "patient logit"]) -> Float[Tensor, " patient"]:
-        """One number a patient, higher is worse."""
-        ...
-
-
 @dataclass(frozen=True)
 class Examples:
     """Which rows a fit may learn from, and which it is judged by.
@@ -78,7 +67,7 @@ class Examples:
 class Supervised:
     """Prediction of what became of each patient, by the loss of a head."""
 
-    head: Outcome
+    head: Head
     followup: Followup
     target: Target
     examples: Examples
@@ -124,8 +113,7 @@ class Alignment:
 
     def loss(self, model: nn.Module, batch: Batch, rows: Rows) -> Float[Tensor, ""]:
         """The symmetric contrastive loss of the batch's exams."""
-        assert isinstance(model, AlignmentModel)
-        return model.loss(batch)
+        return cast(AlignmentModel, model).loss(batch)
 
     def validate(self, model: nn.Module, batches: Loaded) -> dict[str, float]:
         """The mean loss of the exams, nothing where there are none."""

@@ -22,9 +22,12 @@ def keyed_seed(seed: int, *key: int) -> int:
 
 
 def shuffled_batches(rows: Rows, size: int, seed: int, epoch: int) -> list[Rows]:
-    """Every row once, in batches of `size` and a last one of what remains."""
+    """Every row once, in as few batches as `size` allows, all of them about as large.
+
+    So the last one is not a single row, from which a batch norm learns nothing.
+    """
     order = keyed_generator(seed, epoch).permutation(rows)
-    return [order[start : start + size] for start in range(0, len(order), size)]
+    return np.array_split(order, max(1, -(-len(order) // size)))
 
 
 def ordered_batches(rows: Rows, size: int) -> list[Rows]:
