@@ -69,11 +69,11 @@ def import_fhir(
 ) -> ImportReport:
     """Write `texts.csv` and the patients' ages, from FHIR bundles with one patient each.
 
-    A note is made of one day's structured fields by template; free text is not taken. Names,
-    addresses, birth dates, record numbers and calendar dates are not written. Patients already
-    in `patients.csv` under the same key (from DICOM) are kept and given their age. Days count
-    from the first diagnosis of breast cancer, else of anything, else from the first day told of;
-    these dates are written beside the key, for `import_dicom` to count from the same day.
+    A note is one day's structured fields, by template; free text is not taken. No name, address,
+    birth date, record number or calendar date is written. Patients already in `patients.csv`
+    under the same key (from DICOM) are kept and given their age. Days count from the first
+    diagnosis of breast cancer, else of anything, else from the first day told of; these dates
+    are written beside the key, for `import_dicom` to count from the same day.
 
     Args:
         source: A bundle or a folder of them: XML (DSTU 2) or JSON (R4).
@@ -93,18 +93,21 @@ def import_fhir(
     pseudonyms = open_pseudonyms(key, out)
     given = read_index_dates(index_dates) if index_dates else {}
     records, findings = _read(files, given, workers or available_cores())
-    report = ImportReport({}, tuple(findings))
     if not records:
-        report.write(out)
-        raise DataError(
-            f"none of the {len(files)} files holds a patient's bundle",
-            hint="see import-report.csv, which has the reason for each file",
-            items=tuple(f"{count} × {reason}" for reason, count in report.reasons().items()),
-        )
+        raise _nothing_read(ImportReport({}, tuple(findings)), out)
     counts = _write(records, out, pseudonyms)
-    report = ImportReport(counts, report.findings, _written_beside(key, records, pseudonyms))
+    report = ImportReport(counts, tuple(findings), _written_beside(key, records, pseudonyms))
     report.write(out)
     return report
+
+
+def _nothing_read(report: ImportReport, out: Path) -> DataError:
+    report.write(out)
+    return DataError(
+        "none of the files holds a patient's bundle",
+        hint="see import-report.csv, which has the reason for each file",
+        items=tuple(f"{count} × {reason}" for reason, count in report.reasons().items()),
+    )
 
 
 def read_record(path: Path, given: Mapping[str, date]) -> Record:
