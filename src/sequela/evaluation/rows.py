@@ -193,7 +193,7 @@ def _rows(table: pl.DataFrame) -> Rows:
         event=table["event"].to_numpy(),
         entry=np.where(table["entry"].fill_null(0.0) > 0, table["entry"].fill_null(0.0), -np.inf),
         risk=table["risk"].to_numpy(),
-        survival=survival.to_numpy().reshape(len(table), len(grid)),
+        survival=survival.to_numpy() if grid else np.empty((len(table), 0)),
         grid=grid,
         patients=tuple(map(str, patients)),
     )

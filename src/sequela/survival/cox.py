@@ -88,8 +88,9 @@ class Cox:
     @property
     def wald(self) -> ChiSquared:
         """Wald's test of all coefficients together."""
-        inverse = np.linalg.pinv(self.variance, hermitian=True)
-        statistic = self.coefficients @ inverse @ self.coefficients
+        z = self.coefficients / self.standard_error
+        correlation = self.variance / np.outer(self.standard_error, self.standard_error)
+        statistic = z @ np.linalg.pinv(correlation, hermitian=True) @ z
         return chi_squared_test(float(statistic), len(self.coefficients))
 
     @property
