@@ -96,6 +96,11 @@ def _read_yaml(path: Path) -> dict[str, Any]:
         raise UsageError(
             f"{path.name}, line {line}: not valid YAML", hint="check indentation and colons there"
         ) from None
+    except ValueError:  # not UTF-8, or a date that does not exist
+        raise UsageError(
+            f"{path.name} holds a value that cannot be read",
+            hint="save it as UTF-8; put texts that look like dates into quotation marks",
+        ) from None
     if values is None:
         return {}
     if not isinstance(values, dict):

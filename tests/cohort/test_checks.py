@@ -10,11 +10,13 @@ from typing import Any
 
 import polars as pl
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from sequela.cohort.checks import check_cohort
 from sequela.cohort.cohort import read_cohort
-from sequela.cohort.findings import RULES
-from sequela.errors import DataError
+from sequela.cohort.findings import RULES, errors
+from sequela.errors import DataError, SequelaError
 
 PAGES = Path(__file__).parents[2] / "docs" / "findings"
 
@@ -124,6 +126,12 @@ PLANTS = [
     Plant("C004", rewritten("exams.csv", lambda text: text + b"a,b,c,d,e,f\n"), "exams.csv", None),
     Plant("C004", rewritten("exams.csv", lambda text: text + b'"a,b\n'), "exams.csv", None),
     Plant(
+        "C004",
+        rewritten("exams.csv", lambda text: text.replace(b"vendor", b"day", 1)),
+        "exams.csv",
+        1,
+    ),
+    Plant(
         "C005", rewritten("patients.csv", lambda t: t.replace(b"P2", b"P\xe9")), "patients.csv", 4
     ),
     Plant("C006", without("outcomes", "event"), "outcomes.csv", None, "event"),
@@ -189,7 +197,13 @@ PLANTS = [
     Plant("C042", on_disk(folder_linked_out), "images.csv", 2, "path", ("C042",) * 47),
     Plant("C042", cell("images", 3, "path", "../x.dcm"), "images.csv", 3, "path"),
     Plant("C042", cell("images", 3, "path", "/etc/hostname"), "images.csv", 3, "path"),
-    Plant("C042", setting("tables", "texts", "file", value="../texts.csv"), "../texts.csv", None),
+    Plant(
+        "C042",
+        setting("tables", "texts", "file", value="../texts.csv"),
+        "cohort.yaml",
+        None,
+        "tables.texts.file",
+    ),
     Plant("C043", cell("images", 3, "path", "dicom/P0-E0-LCC.dcm"), "images.csv", 3, "path"),
     Plant("C051", every("patients", "shoe_size", lambda n: n), "patients.csv", None, "shoe_size"),
     Plant("C052", cell("patients", 3, "grade", "4"), "patients.csv", 3, "grade"),
@@ -211,6 +225,14 @@ PLANTS = [
     ),
 ]
 PLANTS += [
+    Plant(
+        "C009",
+        lambda tables, manifest: manifest["tables"].pop("exams"),
+        "cohort.yaml",
+        None,
+        "tables",
+        ("C015",) * 12,
+    ),
     Plant(
         "C020", setting("tables", "exam", value={"file": "x.csv"}), "cohort.yaml", None, "tables"
     ),
@@ -237,6 +259,15 @@ def test_a_planted_fault_is_found_where_it_is(
     assert (first.file, first.row, first.column) == (plant.file, plant.row, plant.column)
     assert sorted(item.code for item in findings) == sorted([plant.code, *plant.also])
     assert first.severity == RULES[plant.code].severity
+
+
+@pytest.mark.parametrize("change", [linked_out, folder_linked_out])
+def test_links_may_lead_out_where_the_manifest_says_so(
+    write: Any, tables: Any, manifest: Any, change: Callable[[Path], None]
+) -> None:
+    folder = write(tables, manifest | {"links": "anywhere"})
+    change(folder)
+    assert check_cohort(folder) == []
 
 
 def test_a_sound_cohort_has_no_finding(write: Any, tables: Any) -> None:
@@ -344,6 +375,50 @@ def test_columns_values_and_constants_are_mapped(write: Any, tables: Any, manife
     }
     cohort = read_cohort(write(tables, manifest))
     assert cohort.outcomes["event"].to_list() == [0, 1, 0, 1]
+
+
+def test_a_site_may_be_a_covariate_too(write: Any, tables: Any, manifest: Any) -> None:
+    manifest["clinical"]["site"] = {"kind": "categorical", "levels": ["S0", "S1"]}
+    cohort = read_cohort(write(tables, manifest))
+    assert cohort.covariates["site"].to_list() == [one.site for one in cohort.patients]
+    tables["patients"][2]["site"] = "S9"
+    assert [item.code for item in check_cohort(write(tables, manifest))] == ["C052"]
+
+
+FILES = ["cohort.yaml", "patients.csv", "outcomes.csv", "exams.csv", "images.csv", "texts.csv"]
+some_bytes = st.one_of(
+    st.binary(max_size=12),
+    st.sampled_from([b",", b";", b"\n", b'"', b"\x00", b"1e999", b"NaN", b"-", b": ", b"\xff"]),
+)
+
+
+@settings(
+    max_examples=30,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+)
+@given(file=st.sampled_from(FILES), start=st.floats(0, 1), cut=st.integers(0, 40), new=some_bytes)
+def test_whatever_stands_in_a_file_the_check_ends_in_findings(
+    sound: Path, file: str, start: float, cut: int, new: bytes
+) -> None:
+    path = sound / file
+    before = path.read_bytes()
+    place = int(start * len(before))
+    path.write_bytes(before[:place] + new + before[place + cut :])
+    try:
+        findings = check_cohort(sound)
+        if errors(findings):
+            with pytest.raises(SequelaError):
+                read_cohort(sound)
+        else:
+            read_cohort(sound)
+    finally:
+        path.write_bytes(before)
+
+
+@pytest.fixture
+def sound(write: Any, little: Any) -> Path:
+    return write(little(2, 2))
 
 
 def test_a_level_may_come_as_a_float(write: Any, tables: Any) -> None:

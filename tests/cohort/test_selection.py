@@ -128,7 +128,7 @@ def reachable_days(case: Any) -> Iterator[float]:
         yield from (text.day, text.available_day)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(several, protocols)
 def test_a_case_reaches_nothing_dated_after_its_landmark(
     descriptions: Any, protocol: ProtocolSettings
@@ -169,7 +169,7 @@ def test_every_patient_and_exam_is_used_or_excluded_with_a_reason(
             assert excluded or exam.exam_id in seen | single
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(several, protocols)
 def test_the_future_changes_no_input(descriptions: Any, protocol: ProtocolSettings) -> None:
     """What is added after a landmark leaves every landmark case before it as it was."""

@@ -35,7 +35,9 @@ def test_the_template_is_a_cohort_once_it_is_filled_in(tmp_path: Path) -> None:
 
 
 def test_nothing_is_overwritten(tmp_path: Path) -> None:
-    write_cohort_template(tmp_path)
+    (tmp_path / "exams.csv").write_text("imported")
+    assert tmp_path / "exams.csv" not in write_cohort_template(tmp_path)
+    assert (tmp_path / "exams.csv").read_text() == "imported"
     with pytest.raises(UsageError, match=r"already holds cohort\.yaml"):
         write_cohort_template(tmp_path)
 

@@ -1,10 +1,13 @@
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 import polars as pl
 import pytest
 
 from sequela.evaluation.predictions import Predictions, Provenance
+from sequela.evaluation.rows import Rows
 
 
 def make_predictions(
@@ -60,3 +63,45 @@ def make_predictions(
 @pytest.fixture(scope="session")
 def predictions() -> Predictions:
     return make_predictions()
+
+
+@pytest.fixture(scope="session")
+def predicted() -> Callable[..., Predictions]:
+    return make_predictions
+
+
+@pytest.fixture(scope="session")
+def rows_of() -> Callable[..., Rows]:
+    return make_rows
+
+
+def make_rows(
+    time: np.ndarray,
+    event: np.ndarray,
+    risk: np.ndarray,
+    *,
+    survival: np.ndarray | None = None,
+    grid: tuple[float, ...] = (),
+    patient: np.ndarray | None = None,
+) -> Rows:
+    """Rows of one run, one landmark each unless patients repeat."""
+    count = len(time)
+    patient = np.arange(count) if patient is None else patient
+    seen: dict[int, int] = {}
+    number = []
+    for one in patient.tolist():
+        number.append(seen.get(one, 0))
+        seen[one] = number[-1] + 1
+    return Rows(
+        patient=patient,
+        run=np.zeros(count, dtype=np.int64),
+        number=np.array(number),
+        landmark=np.array(number) * 365.0,
+        time=time,
+        event=event.astype(np.int64),
+        entry=np.full(count, -np.inf),
+        risk=risk,
+        survival=np.empty((count, 0)) if survival is None else survival,
+        grid=grid,
+        patients=tuple(f"p{one}" for one in range(int(patient.max()) + 1)),
+    )

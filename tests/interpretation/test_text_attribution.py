@@ -30,10 +30,16 @@ def attentive(model: Lumin) -> Lumin:
 def test_the_weights_sum_to_the_difference_that_the_words_make(
     attentive: Lumin, seen: Batch
 ) -> None:
-    found = integrated_gradients(attentive, seen, SCORE, steps=64)
-    moved = found.score - found.baseline
-    assert moved[:2].abs().min() > 1e-3
-    torch.testing.assert_close(found.weights.sum(dim=(1, 2)), moved, rtol=2e-3, atol=1e-5)
+    def error(steps: int) -> Tensor:
+        found = integrated_gradients(attentive, seen, SCORE, steps=steps)
+        moved = found.score - found.baseline
+        assert moved[:2].abs().min() > 1e-3
+        assert moved[2] == 0
+        return ((found.weights.sum(dim=(1, 2)) - moved)[:2] / moved[:2]).abs().max()
+
+    # The integrand has kinks (ReLU), so that the nodes approach the integral, and no faster.
+    assert error(64) < 0.01
+    assert error(64) < error(1) / 10
 
 
 def test_score_and_baseline_are_those_of_the_texts_and_of_padding(

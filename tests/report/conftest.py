@@ -194,7 +194,8 @@ def _write_run(folder: Path) -> None:
         "train": {"epochs": 12, "batch": 24, "select": "auc"},
     }
     (folder / "config.yaml").write_text(json.dumps(config))
-    (folder / "versions.json").write_text(json.dumps({"sequela": "0.1.0", "torch": "2.15.0"}))
+    here = {"python": "3.12.1", "platform": "Linux", "packages": {"torch": "2.15.0"}}
+    (folder / "versions.json").write_text(json.dumps({"environments": [here]}))
     epochs = [
         {"epoch": epoch, "train_loss": 0.7 / epoch**0.4, "validation": {"loss": 0.72 / epoch**0.2}}
         for epoch in range(1, 13)
@@ -207,9 +208,9 @@ def _write_images(folder: Path) -> None:
     prepared.mkdir(exist_ok=True)
     explanations.mkdir(exist_ok=True)
     vendors = ["Hologic"] * 900 + ["GE"] * 433
-    pl.DataFrame({"vendor": vendors, "warning": ["cut at the edge"] + [None] * 1332}).write_parquet(
-        prepared / "images.parquet"
-    )
+    pl.DataFrame(
+        {"vendor": vendors, "warnings": ["no breast; odd window"] + [""] * 1332}
+    ).write_parquet(prepared / "images.parquet")
     y, x = np.mgrid[:256, :256] / 255
     breast = 200 * np.clip(1 - (x / 0.7) ** 2 - ((y - 0.5) / 0.45) ** 2, 0, 1) ** 0.4
     heat = np.exp(-((x - 0.3) ** 2 + (y - 0.4) ** 2) / 0.01)[::4, ::4]
@@ -237,9 +238,12 @@ def explained() -> dict[str, Any]:
         "patients": [
             {**patient, "why": text, "outcome": "Recurrence after 2 years"} for text in why
         ],
-        "localisation": {
-            "trained": {"hits": 31, "views": 40},
-            "random weights": {"hits": 6, "views": 40},
+        "checks": {
+            "pointing": [
+                {"name": "as trained", "hits": 31.0, "views": 40},
+                {"name": "weights shuffled", "hits": 6.0, "views": 40},
+            ],
+            "likeness": 0.07,
         },
     }
 

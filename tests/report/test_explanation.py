@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from sequela.report.explanation import localisation, read_examples
+from sequela.report.explanation import map_checks, read_examples
 
 
 def exam(**fields: Any) -> dict[str, Any]:
@@ -48,5 +48,6 @@ def test_patients_are_numbers(tmp_path: Path) -> None:
 
 
 def test_hits_are_said_with_their_denominator() -> None:
-    found = {"localisation": {"trained": {"hits": 3, "views": 4}}}
-    assert localisation(found) == [("trained", "3 of 4")]
+    pointing = [{"name": "as trained", "hits": 3.0, "views": 4}]
+    rows = map_checks({"checks": {"pointing": pointing, "likeness": None}})
+    assert rows == [("Maps that peak on the simulated lesion, as trained", "3 of 4")]

@@ -47,11 +47,11 @@ RESULTS = [result("cox-clinical"), result("l-b"), result("lumin")]
     [
         (
             [("cox-clinical", -0.1, 0.001), ("l-b", -0.05, 0.04)],
-            "LUMIN beat all 2 models it was compared with on AUC: Cox, clinical and L-B.",
+            "LUMIN beat all 2 models it was compared with on AUC: Cox (clinical) and L-B.",
         ),
         (
             [("cox-clinical", -0.1, 0.001), ("l-b", -0.05, 0.05)],
-            "LUMIN beat 1 of the 2 models it was compared with on AUC (Cox, clinical); "
+            "LUMIN beat 1 of the 2 models it was compared with on AUC (Cox (clinical)); "
             "a difference from L-B was not shown.",
         ),
         (
@@ -61,7 +61,7 @@ RESULTS = [result("cox-clinical"), result("l-b"), result("lumin")]
         (
             [("cox-clinical", 0.1, 0.001), ("l-b", None, None)],
             "LUMIN was not shown to beat any of the 2 models it was compared with on AUC; "
-            "it was worse than Cox, clinical; the difference from L-B could not be tested.",
+            "it was worse than Cox (clinical); the difference from L-B could not be tested.",
         ),
         (
             [("l-b", -0.1, 0.5)],

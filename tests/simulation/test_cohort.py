@@ -9,7 +9,7 @@ from sequela.simulation.cohort import simulate
 from sequela.simulation.settings import MammogramSettings, SimulationSettings
 
 SMALL = SimulationSettings(
-    patients=8, seed=3, mammogram=MammogramSettings(height=96, width=80, noise=0.01)
+    patients=5, seed=3, mammogram=MammogramSettings(height=96, width=80, noise=0.01)
 )
 
 
@@ -50,7 +50,7 @@ def test_two_workers_write_the_bytes_of_one(folder: Path, tmp_path: Path) -> Non
 
 
 def test_a_larger_cohort_begins_with_the_same_patients(folder: Path, tmp_path: Path) -> None:
-    simulate(SMALL.evolve(patients=12, images=False), tmp_path / "cohort")
+    simulate(SMALL.evolve(patients=9, images=False), tmp_path / "cohort")
     for name in ("patients", "outcomes", "exams", "texts"):
         small = (folder / f"{name}.csv").read_text()
         assert (tmp_path / "cohort" / f"{name}.csv").read_text().startswith(small)

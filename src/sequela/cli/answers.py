@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from contextvars import ContextVar
 
 from rich.console import Console, RenderableType
@@ -15,6 +16,19 @@ from sequela.errors import SequelaError
 as_json: ContextVar[bool] = ContextVar("as_json", default=False)
 
 
+_muted: ContextVar[bool] = ContextVar("muted", default=False)
+
+
+@contextmanager
+def muted() -> Iterator[None]:
+    """Within, commands print for a person but give no JSON: they are steps of one that does."""
+    token = _muted.set(as_json.get())
+    try:
+        yield
+    finally:
+        _muted.reset(token)
+
+
 def answer(facts: Mapping[str, object], *lines: RenderableType) -> None:
     """Print the outcome of a command.
 
@@ -22,6 +36,8 @@ def answer(facts: Mapping[str, object], *lines: RenderableType) -> None:
         facts: What a program reads, with `--json`.
         lines: What a person reads; rich markup is allowed, so escape what users wrote.
     """
+    if _muted.get():
+        return
     if as_json.get():
         sys.stdout.write(json.dumps(facts, ensure_ascii=False, allow_nan=False) + "\n")
         return

@@ -10,7 +10,7 @@ import typer
 from rich.markup import escape
 
 from sequela.cli.answers import answer
-from sequela.cli.words import CohortFolder, Overrides
+from sequela.cli.words import CohortFolder, Overrides, next_step
 from sequela.errors import DataError
 
 if TYPE_CHECKING:
@@ -37,7 +37,7 @@ def init(folder: Annotated[Path, typer.Argument(help="A new folder.")]) -> None:
     answer(
         {"written": [str(path.relative_to(folder)) for path in written]},
         *(f"wrote {escape(path.name)}" for path in written),
-        f"fill in the tables; {_next('check', folder)}",
+        f"fill in the tables; {next_step('check', folder)}",
     )
 
 
@@ -57,7 +57,7 @@ def simulate(
     answer(
         {"folder": folder.name, "patients": settings.patients, "seed": settings.seed},
         f"{settings.patients} synthetic patients in {escape(str(folder))}; "
-        + _next("check", folder),
+        + next_step("check", folder),
     )
 
 
@@ -73,7 +73,7 @@ def check(cohort: CohortFolder) -> None:
         "errors": errors,
         "warnings": warnings,
     }
-    after = "each code has a page in docs/findings" if errors else _next("prepare", cohort)
+    after = "each code has a page in docs/findings" if errors else next_step("prepare", cohort)
     answer(
         facts,
         *(escape(str(finding)) for finding in findings),
@@ -81,10 +81,6 @@ def check(cohort: CohortFolder) -> None:
     )
     if errors:
         raise typer.Exit(DataError.exit_code)
-
-
-def _next(command: str, cohort: Path) -> str:
-    return f"next: sequela {command} {escape(str(cohort))}"
 
 
 Source = Annotated[Path, typer.Argument(help="A folder, searched to any depth.")]
@@ -122,5 +118,5 @@ def _tell_imported(report: ImportReport, out: Path) -> None:
         f"imported {counts}",
         *(escape(f"  {count} × {reason}") for reason, count in reasons.items()),
         *(escape(message) for message in report.messages),
-        _next("check", out),
+        next_step("check", out),
     )

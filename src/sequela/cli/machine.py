@@ -138,7 +138,7 @@ def _decoders() -> list[Symptom]:
 
 def _decoder(uid: str, name: str) -> Symptom:
     import imagecodecs
-    from pydicom.pixels import get_decoder
+    from pydicom.pixels.decoders.base import get_decoder
 
     codec = _FRAME_DECODER.get(uid)
     own = [f"imagecodecs {codec}"] if codec and getattr(imagecodecs, codec).available else []

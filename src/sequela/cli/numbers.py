@@ -153,11 +153,13 @@ def performance(content: dict[str, Any]) -> list[Table | str]:
     return [table, *(escape(line) for line in (*sorted(warnings), *undefined[:10]))]
 
 
-def differences(comparison: dict[str, Any]) -> Table:
-    """One comparison as a table for the terminal."""
+def differences(comparison: dict[str, Any], *, only: str = "") -> Table:
+    """One comparison as a table for the terminal; `only` keeps the pairs of one model."""
     title = f"{comparison['metric']} on {comparison['patients']} patients ({comparison['method']})"
     table = Table("first − second", "difference", "p", "p (Holm)", title=title, box=None)
     for pair in comparison["differences"]:
+        if only and only not in (pair["first"], pair["second"]):
+            continue
         p = pair["difference"]["p"]
         table.add_row(
             escape(f"{pair['first']} − {pair['second']}"),

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from rich.markup import escape
 
 CohortFolder = Annotated[
     Path, typer.Argument(metavar="COHORT", help="A folder with cohort.yaml and its tables.")
@@ -38,3 +39,8 @@ def configuration_file(cohort: Path, config: Path | None) -> Path | None:
     """The configuration that was named, or the cohort's own if there is one."""
     own = cohort / "sequela.yaml"
     return config or (own if own.is_file() else None)
+
+
+def next_step(command: str, cohort: Path) -> str:
+    """The line that says what to run next."""
+    return f"next: sequela {command} {escape(str(cohort))}"

@@ -31,7 +31,7 @@ def checked_tables(folder: Path, manifest: Manifest) -> tuple[dict[str, Table], 
         findings += column_findings(table, tables, manifest)
     findings += time_findings(tables, manifest)
     if "images" in tables:
-        findings += image_findings(tables["images"], folder)
+        findings += image_findings(tables["images"], folder, manifest)
     files = [FILE_NAME, *(source.file for source in manifest.tables.values())]
     findings.sort(key=lambda item: (files.index(item.file), item.row or 0, item.code))
     return tables, findings

@@ -22,7 +22,7 @@ def column_findings(
     """What is wrong with the cells of one table, each column by itself."""
     for column in table.columns:
         if column.kind == "id":
-            yield from _id_findings(table, column, tables)
+            yield from _id_findings(table, column, tables, manifest)
         elif column.required:
             yield from table.where(pl.col(raw(column.name)).is_null(), "C024", column.name)
         if column.kind in ("number", "day", "code"):
@@ -34,7 +34,9 @@ def column_findings(
     yield from _misspelt(table)
 
 
-def _id_findings(table: Table, column: Column, tables: Mapping[str, Table]) -> Iterator[Finding]:
+def _id_findings(
+    table: Table, column: Column, tables: Mapping[str, Table], manifest: Manifest
+) -> Iterator[Finding]:
     name, cell = column.name, pl.col(column.name)
     if column.required:
         yield from table.where(cell.is_null(), "C012", name)
@@ -44,6 +46,8 @@ def _id_findings(table: Table, column: Column, tables: Mapping[str, Table]) -> I
     schema = SCHEMA[table.name]
     if schema.keyed and name == schema.key:
         yield from table.repeated((name,), "C013", name)
+    if column.refers == "exams" and not column.required and "exams" not in manifest.tables:
+        yield from table.where(cell.is_not_null(), "C015", name, table="exams")
     other = tables.get(column.refers)
     if other is not None and other.has(SCHEMA[column.refers].key):
         known = other.typed[SCHEMA[column.refers].key]

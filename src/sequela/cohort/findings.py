@@ -192,7 +192,8 @@ RULES: dict[str, Rule] = {
     "C041": Rule("there is no such file", "copy the file, correct the path, or remove the row"),
     "C042": Rule(
         "the path leads out of the cohort folder",
-        "use a path relative to the cohort folder, and copy the file (or link the folder) inside",
+        "copy the file into the folder and give its relative path; links that lead out are "
+        "followed only with `links: anywhere` in the manifest",
     ),
     "C043": Rule(
         "an earlier row (line {first}) names the same file",

@@ -67,16 +67,27 @@ class TableSource(Settings):
 
 
 class Manifest(Settings):
-    """The cohort's own account of itself."""
+    """The cohort's own account of itself.
+
+    Attributes:
+        links: Whether an image may be a symbolic link to a file outside the cohort folder.
+    """
 
     name: str
     description: str = ""
     synthetic: bool = False
     licence: str = "unstated"
     time_unit: Literal["days", "weeks", "months", "years"] = "days"
+    links: Literal["inside", "anywhere"] = "inside"
     endpoints: dict[str, Endpoint]
     clinical: dict[str, Covariate] = Field(default_factory=dict)
     tables: dict[str, TableSource]
+
+    @model_validator(mode="after")
+    def _ids_are_no_covariates(self) -> Manifest:
+        if "patient_id" in self.clinical:
+            raise ValueError("patient_id cannot be a clinical covariate")
+        return self
 
     @classmethod
     def load(cls, folder: Path) -> Manifest:

@@ -108,7 +108,9 @@ def columns_of(name: str, manifest: Manifest) -> tuple[Column, ...]:
     columns = SCHEMA[name].columns
     if name != "patients":
         return columns
-    return columns + tuple(_clinical(name, item) for name, item in manifest.clinical.items())
+    # A site or cancer type that is declared as a covariate is held to its levels.
+    ours = tuple(column for column in columns if column.name not in manifest.clinical)
+    return ours + tuple(_clinical(name, item) for name, item in manifest.clinical.items())
 
 
 def _clinical(name: str, covariate: Covariate) -> Column:

@@ -81,7 +81,7 @@ def raw(name: str) -> str:
 def read_tables(folder: Path, manifest: Manifest) -> tuple[dict[str, Table], list[Finding]]:
     """Every table that can be read, and what kept the others from it."""
     tables, findings = {}, []
-    for name in REQUIRED_TABLES:
+    for name in (*REQUIRED_TABLES, *(["exams"] if "images" in manifest.tables else [])):
         if name not in manifest.tables:
             findings.append(finding("C009", FILE_NAME, column="tables", table=name))
     for name, source in manifest.tables.items():
@@ -94,7 +94,7 @@ def read_tables(folder: Path, manifest: Manifest) -> tuple[dict[str, Table], lis
         findings += faults
         if frame is None:
             continue
-        table, faults = _mapped(frame, name, source, manifest)
+        table, faults = mapped_table(frame, name, source, manifest)
         findings += faults
         tables[name] = table
     return tables, findings
@@ -105,8 +105,8 @@ def read_rows(
 ) -> tuple[pl.DataFrame | None, list[Finding]]:
     """The cells of a file as text with the line of each row, or what keeps it from being read."""
     path = folder / source.file
-    if not path.resolve().is_relative_to(folder.resolve()):
-        return None, [finding("C042", source.file)]
+    if "\0" in source.file or not path.resolve().is_relative_to(folder.resolve()):
+        return None, [finding("C042", FILE_NAME, None, f"tables.{name}.file")]
     if not path.is_file():
         return None, [finding("C003", source.file, table=name)]
     try:
@@ -114,9 +114,13 @@ def read_rows(
             return _from_parquet(path), []
         return _from_text(path, source.file)
     except pl.exceptions.PolarsError as error:
-        form = _FORMAT.get(path.suffix, "comma-separated text")
-        fault = "a row has more cells than the header" if "more fields" in str(error) else "broken"
-        return None, [finding("C004", source.file, format=form, fault=fault)]
+        more = "more fields" in str(error)
+        fault = "a row has more cells than the header" if more else "it is broken"
+        return None, [finding("C004", source.file, format=_form(path), fault=fault)]
+
+
+def _form(path: Path) -> str:
+    return _FORMAT.get(path.suffix, "comma-separated text")
 
 
 def _from_parquet(path: Path) -> pl.DataFrame:
@@ -136,6 +140,9 @@ def _from_text(path: Path, file: str) -> tuple[pl.DataFrame | None, list[Finding
     if not data.strip():
         return pl.DataFrame({ROW: []}, schema={ROW: pl.UInt32}), []
     frame = pl.read_csv(io.BytesIO(data), infer_schema=False, separator=separator)
+    if any(name.endswith("_duplicated_0") for name in frame.columns):
+        fault = "two columns have the same name"
+        return None, [finding("C004", file, 1, format=_form(path), fault=fault)]
     said = separator != "," and path.suffix != ".tsv"
     faults = [finding("C008", file, separator=_SEPARATORS[separator])] if said else []
     return _with_lines(frame), faults
@@ -156,9 +163,10 @@ def _with_lines(frame: pl.DataFrame) -> pl.DataFrame:
     return frame.with_columns(line.cast(pl.UInt32).alias(ROW)).filter(~blank)
 
 
-def _mapped(
+def mapped_table(
     frame: pl.DataFrame, name: str, source: TableSource, manifest: Manifest
 ) -> tuple[Table, list[Finding]]:
+    """The cells of a file under our names, and what is wrong with its columns."""
     columns = columns_of(name, manifest)
     theirs = {column.name: source.columns.get(column.name, column.name) for column in columns}
     present = tuple(

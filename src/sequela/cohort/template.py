@@ -19,6 +19,7 @@ name: my-cohort                 # short, without spaces; printed on every result
 description: ""                 # who these patients are, and when and where they were treated
 synthetic: false                # true if no real patient is in it
 licence: unstated               # what the data may be used for
+links: inside                   # anywhere: images may be symbolic links to files elsewhere
 
 # Times count from each patient's index date (diagnosis or surgery). No calendar date is stored.
 time_unit: days                 # of every time in the tables: days, weeks, months or years
@@ -67,21 +68,21 @@ tables:
 def write_cohort_template(folder: Path) -> list[Path]:
     """Write an annotated `cohort.yaml` and tables with nothing but their headers.
 
+    Tables that an import has already written are left as they are.
+
     Returns:
         The files written.
 
     Raises:
-        UsageError: If the folder holds one of them already.
+        UsageError: If the folder has a manifest already.
     """
     files = {FILE_NAME: MANIFEST} | {f"{name}.csv": _header(name) for name in SCHEMA}
-    there = [name for name in files if (folder / name).exists()]
-    if there:
-        raise UsageError(
-            f"{folder.name} already holds {', '.join(there)}", hint="choose a new folder"
-        )
-    for name, text in files.items():
-        write_text(folder / name, text)
-    return [folder / name for name in files]
+    if (folder / FILE_NAME).exists():
+        raise UsageError(f"{folder.name} already holds {FILE_NAME}", hint="choose a new folder")
+    written = [folder / name for name in files if not (folder / name).exists()]
+    for path in written:
+        write_text(path, files[path.name])
+    return written
 
 
 def _header(table: str) -> str:

@@ -41,7 +41,7 @@ class Difference:
         }
 
 
-def compare(
+def paired_differences(
     models: Sequence[ModelRows], drawn: Mapping[str, Drawn], level: float
 ) -> tuple[Difference, ...]:
     """Every pair of models by one metric, from resamples of the same patients.
@@ -56,22 +56,22 @@ def compare(
 
     Source: paired bootstrap as R pROC::roc.test(method = "bootstrap"); Holm 1979.
     """
-    _require_comparable(models)
+    require_comparable(models)
     pairs = list(combinations([model.name for model in models], 2))
     estimates = [estimated(partial(_paired, drawn[a], drawn[b], level)) for a, b in pairs]
     return _corrected(pairs, estimates)
 
 
-def compare_by_delong(
+def delong_differences(
     models: Sequence[ModelRows], question: Question, level: float
 ) -> tuple[Difference, ...]:
     """Every pair of models by plain AUC, where every patient has one row.
 
     Raises:
-        DataError: As `compare`.
+        DataError: As `paired_differences`.
         UndefinedMetricError: If patients have several rows or too few have the event.
     """
-    _require_comparable(models)
+    require_comparable(models)
     rows = models[0].test
     together = delong(
         np.stack([model.test.risk for model in models]),
@@ -99,7 +99,12 @@ def refusal(model: ModelRows, reference: ModelRows) -> str:
     return ""
 
 
-def _require_comparable(models: Sequence[ModelRows]) -> None:
+def require_comparable(models: Sequence[ModelRows]) -> None:
+    """Refuse models that chose their epoch on test or differ in their rows, naming each.
+
+    Raises:
+        DataError: With one item a model, saying how many rows differ.
+    """
     faults = tuple(
         f"{model.name}: {reason}" for model in models if (reason := refusal(model, models[0]))
     )

@@ -7,8 +7,14 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from sequela.errors import UndefinedMetricError
-from sequela.evaluation.comparison import Difference, compare, compare_by_delong, refusal
+from sequela.errors import DataError, UndefinedMetricError, UsageError
+from sequela.evaluation.comparison import (
+    Difference,
+    delong_differences,
+    paired_differences,
+    refusal,
+    require_comparable,
+)
 from sequela.evaluation.description import described
 from sequela.evaluation.metrics import metrics_of
 from sequela.evaluation.outcome import Question
@@ -20,7 +26,7 @@ from sequela.progress import stage
 
 FORMAT = "sequela-evaluation"
 VERSION = 1
-_COMPARED = ("auc", "harrell_c")
+COMPARED = ("auc", "harrell_c")
 
 
 @dataclass(frozen=True)
@@ -77,11 +83,44 @@ def evaluate(predictions: Sequence[Predictions], settings: EvaluationSettings) -
     )
 
 
-def _judge(model: ModelRows, settings: EvaluationSettings, resampler: Resampler) -> _Judged:
+def compare(
+    predictions: Sequence[Predictions], settings: EvaluationSettings, *, metric: str = "auc"
+) -> dict[str, object]:
+    """All pairs of models by one metric, as one entry of `comparisons` in `evaluation.json`.
+
+    Args:
+        predictions: Of two models or more, of one endpoint and split.
+        settings: How to resample.
+        metric: `auc` or `harrell_c`.
+
+    Raises:
+        DataError: If a model's epoch was chosen on test, the models differ in their rows, or there
+            are fewer than two.
+        UsageError: If models are not compared by that metric.
+    """
+    if metric not in COMPARED:
+        raise UsageError(f"models are compared by {' or '.join(COMPARED)}, not by {metric}")
+    models = models_of(predictions)
+    asked = {(one.endpoint, one.split, question_of(one, settings)) for one in models}
+    if len(models) < 2 or len(asked) > 1:
+        raise DataError(
+            f"two models or more of one endpoint, split and horizon are compared, found "
+            f"{len(models)} model(s) of {len(asked)}",
+            hint="give tables that predict the same thing for the same patients",
+        )
+    require_comparable(models)
+    resampler = Resampler(Resampling(settings.bootstraps, settings.seed, settings.level))
+    return _comparison([_judge(one, settings, resampler) for one in models], metric, settings)
+
+
+def question_of(model: ModelRows, settings: EvaluationSettings) -> Question:
+    """The settings' horizon, or else the predictions' own."""
     own = model.provenance.horizon
-    question = Question(
-        model.provenance.cause, own if settings.horizon is None else settings.horizon
-    )
+    return Question(model.provenance.cause, own if settings.horizon is None else settings.horizon)
+
+
+def _judge(model: ModelRows, settings: EvaluationSettings, resampler: Resampler) -> _Judged:
+    question = question_of(model, settings)
     return _Judged(model, question, metrics_of(model, question, settings, resampler))
 
 
@@ -96,7 +135,7 @@ def _comparisons(
         _comparison(group, metric, settings)
         for group in groups.values()
         if len(group) > 1
-        for metric in _COMPARED
+        for metric in COMPARED
     ]
 
 
@@ -131,10 +170,10 @@ def _differences(
     plain = metric == "auc" and question.horizon is None
     if plain and all(model.test.one_row_a_patient for model in models):
         try:
-            found = compare_by_delong(models, question, settings.level)
+            found = delong_differences(models, question, settings.level)
         except UndefinedMetricError:
             pass
         else:
             return found, "DeLong, paired; Holm"
     drawn = {one.model.name: one.metrics[metric] for one in kept}
-    return compare(models, drawn, settings.level), "patient bootstrap, paired; Holm"
+    return paired_differences(models, drawn, settings.level), "patient bootstrap, paired; Holm"

@@ -116,18 +116,41 @@ def models_of(predictions: Sequence[Predictions]) -> tuple[ModelRows, ...]:
     return tuple(found)
 
 
+@dataclass
+class _Group:
+    key: tuple[str, str, str]
+    provenance: Provenance
+    tables: list[pl.DataFrame]
+
+    def takes(self, key: tuple[str, str, str], provenance: Provenance, table: pl.DataFrame) -> bool:
+        """Whether a table holds further runs of this model, not the same runs once more."""
+        same = {"configuration": "", "notes": ()}
+        alike = self.provenance.evolve(**same) == provenance.evolve(**same)
+        runs = {run for one in self.tables for run in _runs(one)}
+        return self.key == key and alike and not runs & set(_runs(table))
+
+
 def _grouped(
     predictions: Sequence[Predictions],
 ) -> Iterator[tuple[tuple[str, str, str], pl.DataFrame, Provenance]]:
-    groups: dict[tuple[object, ...], list[pl.DataFrame]] = {}
+    groups: list[_Group] = []
     for one in predictions:
         check_table(one.table)
-        for key, table in one.table.group_by(["model", "variant", "endpoint"], maintain_order=True):
-            groups.setdefault((*key, one.provenance.model_dump_json()), []).append(table)
-    for (model, variant, endpoint, provenance), tables in groups.items():
-        merged = pl.concat(tables, how="diagonal_relaxed")
-        key = (str(model), str(variant), str(endpoint))
-        yield key, merged, Provenance.model_validate_json(str(provenance))
+        by_model = one.table.group_by(["model", "variant", "endpoint"], maintain_order=True)
+        for names, table in by_model:
+            key = (str(names[0]), str(names[1]), str(names[2]))
+            for group in groups:
+                if group.takes(key, one.provenance, table):
+                    group.tables.append(table)
+                    break
+            else:
+                groups.append(_Group(key, one.provenance, [table]))
+    for group in groups:
+        yield group.key, pl.concat(group.tables, how="diagonal_relaxed"), group.provenance
+
+
+def _runs(table: pl.DataFrame) -> list[tuple[int, int, int]]:
+    return table.select("repeat", "fold", "seed").unique().rows()
 
 
 def _unique(key: tuple[str, str, str], split: str, taken: set[str]) -> str:
@@ -170,7 +193,7 @@ def _rows(table: pl.DataFrame) -> Rows:
         event=table["event"].to_numpy(),
         entry=np.where(table["entry"].fill_null(0.0) > 0, table["entry"].fill_null(0.0), -np.inf),
         risk=table["risk"].to_numpy(),
-        survival=survival.to_numpy().reshape(len(table), len(grid)),
+        survival=survival.to_numpy() if grid else np.empty((len(table), 0)),
         grid=grid,
         patients=tuple(map(str, patients)),
     )

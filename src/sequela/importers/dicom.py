@@ -13,8 +13,9 @@ from typing import Literal
 import polars as pl
 
 from sequela.errors import DataError, UsageError
-from sequela.importers.dicom_header import Mammogram, NotTaken, parsed_date, read_header
+from sequela.importers.dicom_header import Mammogram, NotTaken, read_header
 from sequela.importers.import_report import ImportFinding, ImportReport, write_table
+from sequela.importers.index_dates import read_index_dates
 from sequela.importers.pseudonyms import (
     Pseudonyms,
     default_key_file,
@@ -85,7 +86,7 @@ def import_dicom(
     """
     _require_new(source, out)
     key = key or default_key_file(out)
-    given = _read_index_dates(index_dates) if index_dates else None
+    given = read_index_dates(index_dates) if index_dates else None
     pseudonyms = open_pseudonyms(key, out)
     headers = _read_headers(_files(source, out), workers or available_cores())
     index = given if given is not None else _first_exams(headers)
@@ -120,28 +121,6 @@ def _require_new(source: Path, out: Path) -> None:
             f"{out.name} already has {', '.join(there)}",
             hint="choose another folder, or move these tables away first",
         )
-
-
-def _read_index_dates(path: Path) -> dict[str, date]:
-    columns = {"patient_id", "index_date"}
-    try:
-        table = pl.read_csv(path, infer_schema=False)
-    except (OSError, pl.exceptions.PolarsError):
-        raise DataError(f"{path.name} cannot be read as CSV") from None
-    if not columns <= set(table.columns):
-        raise DataError(f"{path.name} needs the columns patient_id and index_date")
-    days = [parsed_date(text or "") for text in table["index_date"]]
-    bad = [f"row {row}" for row, day in enumerate(days, start=2) if day is None]
-    if bad:
-        raise DataError(
-            f"{path.name}, column index_date: {len(bad)} row(s) hold no date",
-            hint="write dates as 2024-01-31",
-            items=tuple(bad),
-        )
-    patients = [str(patient or "").strip() for patient in table["patient_id"]]
-    if len(set(patients)) < len(patients):
-        raise DataError(f"{path.name} names a patient twice", hint="keep one index date each")
-    return {patient: day for patient, day in zip(patients, days, strict=True) if day}
 
 
 def _files(source: Path, out: Path) -> list[Path]:

@@ -6,19 +6,23 @@ import io
 import struct
 import zlib
 from pathlib import Path
-from typing import BinaryIO
 
 import imagecodecs
 import numpy as np
 from pydicom import Dataset, dcmread
 from pydicom.errors import BytesLengthException, InvalidDicomError
-from pydicom.uid import DeflatedExplicitVRLittleEndian
+from pydicom.uid import (
+    UID,
+    DeflatedExplicitVRLittleEndian,
+    ExplicitVRLittleEndian,
+    ImplicitVRLittleEndian,
+)
 
 from sequela.errors import DataError, ResourceLimitError
 
 BROKEN = (
     *(AttributeError, EOFError, KeyError, IndexError, TypeError, ValueError, struct.error),
-    *(NotImplementedError, RecursionError, OverflowError, BytesLengthException),
+    *(NotImplementedError, RecursionError, OverflowError, BytesLengthException, zlib.error),
 )
 """What pydicom raises on files that break the standard."""
 
@@ -49,7 +53,7 @@ def read_dicom(source: Path | bytes, *, pixels: bool) -> Dataset:
         raise DataError(f"its DICOM header is broken ({type(error).__name__})") from None
 
 
-def _read(file: BinaryIO, *, pixels: bool) -> Dataset:
+def _read(file: io.BytesIO | io.BufferedReader, *, pixels: bool) -> Dataset:
     start = file.read(_PEEK)
     file.seek(0)
     if not start:
@@ -58,12 +62,26 @@ def _read(file: BinaryIO, *, pixels: bool) -> Dataset:
     if bare and not start.startswith(_BARE_STARTS):
         raise DataError("is not a DICOM file")
     deflated = _DEFLATED in start[_META : _meta_end(start)]
+    if _DEFLATED in start and not deflated:  # pydicom would inflate it without a bound
+        raise DataError("its DICOM header is broken (no length of the file meta information)")
     if deflated:
         file = io.BytesIO(_inflated(file.read(), pixels=pixels))
     dataset = dcmread(file, force=bare, stop_before_pixels=not pixels)
     if deflated:
         dataset.file_meta.TransferSyntaxUID = DeflatedExplicitVRLittleEndian
+    elif not dataset.file_meta.get("TransferSyntaxUID"):
+        dataset.file_meta.TransferSyntaxUID = _as_read(dataset)
+    if not UID(dataset.file_meta.TransferSyntaxUID).is_transfer_syntax:
+        raise DataError("its header names no transfer syntax that we know")
     return dataset
+
+
+def _as_read(dataset: Dataset) -> UID:
+    """The encoding that pydicom found in a file that names none."""
+    implicit, little_endian = dataset.original_encoding
+    if not little_endian:
+        raise DataError("its header does not name a transfer syntax")
+    return ImplicitVRLittleEndian if implicit else ExplicitVRLittleEndian
 
 
 def _meta_end(start: bytes) -> int:

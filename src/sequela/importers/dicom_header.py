@@ -18,7 +18,7 @@ from pydicom.uid import (
 from sequela.cohort.patient import Side, View
 from sequela.errors import DataError
 from sequela.importers.dicom_file import BROKEN, read_dicom
-from sequela.importers.import_report import Status
+from sequela.importers.status import Status
 from sequela.importers.view_codes import projection
 
 _TOMOSYNTHESIS = {

@@ -5,15 +5,13 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
 
 import polars as pl
 
+from sequela.importers.status import Status
 from sequela.storage import atomic
 
 FILE_NAME = "import-report.csv"
-
-Status = Literal["noted", "set aside", "refused", "unreadable"]
 
 
 @dataclass(frozen=True)

@@ -52,7 +52,7 @@ def open_pseudonyms(key_file: Path, cohort: Path) -> Pseudonyms:
             hint="give --key a file outside the cohort folder",
         )
     if not key_file.exists():
-        _write_private(key_file, secrets.token_hex(32) + "\n")
+        write_private(key_file, secrets.token_hex(32) + "\n")
     try:
         key = bytes.fromhex(key_file.read_text(encoding="ascii").strip())
     except ValueError:
@@ -74,10 +74,11 @@ def write_links(path: Path, links: dict[str, str]) -> None:
     """
     rows = sorted(links.items())
     table = pl.DataFrame(rows, schema=["original_id", "patient_id"], orient="row")
-    _write_private(path, table.write_csv())
+    write_private(path, table.write_csv())
 
 
-def _write_private(path: Path, text: str) -> None:
+def write_private(path: Path, text: str) -> None:
+    """Write a text file that its owner alone can read."""
     with atomic(path) as temporary:
         handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         with os.fdopen(handle, "w", encoding="utf-8", errors="surrogateescape") as file:

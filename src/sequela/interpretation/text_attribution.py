@@ -85,13 +85,13 @@ class _Path:
 
 @contextmanager
 def _path(encoder: TextEncoder) -> Iterator[_Path]:
-    embedding: nn.Module = encoder.backbone.get_input_embeddings()
+    embedding: Any = encoder.backbone.get_input_embeddings()  # type: ignore[operator]
     path = _Path()
 
-    def move(module: nn.Module, inputs: tuple[Any, ...], output: Tensor) -> Tensor:
+    def move(module: Any, inputs: tuple[Any, ...], output: Tensor) -> Tensor:
         tokens: Int[Tensor, "text token"] = inputs[0]
         words = _words(tokens, encoder.pad)
-        padding = module.weight[encoder.pad].detach()  # type: ignore[index,operator]
+        padding = module.weight[encoder.pad].detach()
         path.difference = torch.where(words[:, :, None], output.detach() - padding, 0.0)
         path.embedded = output.detach() - (1 - path.place) * path.difference
         return path.embedded.requires_grad_()

@@ -40,7 +40,7 @@ class TokenisedTexts:
         truncated: Share of the different texts that were too long.
     """
 
-    ids: Mapping[str, Int[np.ndarray, " token"]]
+    ids: Mapping[str, Int[np.ndarray, " _"]]
     truncated: float
 
     @classmethod

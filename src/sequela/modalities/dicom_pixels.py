@@ -87,7 +87,9 @@ def _native(dataset: Dataset, syntax: UID, shape: tuple[int, int], kind: np.dtyp
         share = len(data) / (count * kind.itemsize)
         raise DataError(f"is truncated: it holds {share:.0%} of the pixels it declares")
     if not syntax.is_little_endian:
-        return _by_pydicom(dataset).view(f"u{kind.itemsize}")
+        swapped = _by_pydicom(dataset)
+        native: Stored = swapped.astype(swapped.dtype.newbyteorder("=")).view(f"u{kind.itemsize}")
+        return native
     return np.frombuffer(data, kind.newbyteorder("<"), count).reshape(shape)
 
 

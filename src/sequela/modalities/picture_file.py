@@ -14,7 +14,7 @@ from jaxtyping import UInt
 from pydicom.uid import UID
 
 from sequela.errors import DataError, ResourceLimitError
-from sequela.importers.dicom_file import read_dicom
+from sequela.importers.dicom_file import BROKEN, read_dicom
 from sequela.modalities.dicom_pixels import MOST_PIXELS, stored_values
 from sequela.modalities.greyscale import Greyscale, dicom_greyscale
 
@@ -71,15 +71,17 @@ def _content(source: Source) -> bytes:
 
 def _dicom(source: Source) -> Picture:
     dataset = read_dicom(source, pixels=True)
-    stored, bits = stored_values(dataset)
-    syntax = UID(dataset.file_meta.TransferSyntaxUID)
-    return Picture(
-        stored,
-        dicom_greyscale(dataset, stored, bits),
-        encoding=syntax.name,
-        photometric=str(dataset.PhotometricInterpretation),
-        vendor=str(dataset.get("Manufacturer") or "").strip(),
-    )
+    try:  # pydicom reads an element when it is asked for, so it may fail as late as here
+        stored, bits = stored_values(dataset)
+        return Picture(
+            stored,
+            dicom_greyscale(dataset, stored, bits),
+            encoding=UID(dataset.file_meta.TransferSyntaxUID).name,
+            photometric=str(dataset.PhotometricInterpretation),
+            vendor=str(dataset.get("Manufacturer") or "").strip(),
+        )
+    except BROKEN as error:
+        raise DataError(f"its DICOM header is broken ({type(error).__name__})") from None
 
 
 def _png(data: bytes, white: White) -> Picture:

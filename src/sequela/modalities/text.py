@@ -79,7 +79,7 @@ class EncodedTexts:
         truncated: Share of the texts of which something was cut off.
     """
 
-    tokens: tuple[Int[np.ndarray, " token"], ...]
+    tokens: tuple[Int[np.ndarray, " _"], ...]
     truncated: float
 
 

@@ -21,13 +21,15 @@ class RunRecord:
     Attributes:
         name: The folder's name.
         config: The resolved configuration.
-        versions: Package to version, and fingerprints.
+        versions: Where it was last worked on: platform, processor, packages.
+        identity: Stage, variant, fold, and fingerprints of all that went in.
         epochs: Lines of the log that report an epoch.
     """
 
     name: str
     config: Mapping[str, Any]
     versions: Mapping[str, Any]
+    identity: Mapping[str, Any]
     epochs: Sequence[Mapping[str, Any]]
 
     @property
@@ -107,7 +109,9 @@ def _run(folder: Path) -> RunRecord:
     lines = log.read_text(encoding="utf-8").splitlines() if log.is_file() else []
     epochs = [line for line in (_line(text) for text in lines) if "train_loss" in line]
     config = _yaml(folder / "config.yaml")
-    return RunRecord(folder.name, config, _json(folder / "versions.json"), epochs)
+    environments = _json(folder / "versions.json").get("environments") or [{}]
+    identity = _json(folder / "identity.json")
+    return RunRecord(folder.name, config, environments[-1], identity, epochs)
 
 
 def _line(text: str) -> Mapping[str, Any]:

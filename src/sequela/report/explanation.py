@@ -11,6 +11,8 @@ from typing import Any
 
 from PIL import Image, UnidentifiedImageError
 
+from sequela.report.estimates import printed
+
 _SIDE = 288  # pixels; what a phone shows of one of two columns
 _QUALITY = 82
 
@@ -53,6 +55,7 @@ class ExamView:
     views: tuple[ViewPair, ...]
     tokens: tuple[Token, ...]
     text: str
+    withheld: bool
 
 
 @dataclass(frozen=True)
@@ -87,12 +90,20 @@ def read_examples(explanations: Mapping[str, Any], folder: Path) -> tuple[Exampl
     )
 
 
-def localisation(explanations: Mapping[str, Any]) -> list[tuple[str, str]]:
-    """How often the maps peak on the simulated lesion: (whose maps, hits of views)."""
-    found = explanations.get("localisation") or {}
-    return [
-        (str(name), f"{int(one['hits'])} of {int(one['views'])}") for name, one in found.items()
+def map_checks(explanations: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """What is known of the maps' worth: (question, answer)."""
+    checks = explanations.get("checks") or {}
+    rows = [
+        (
+            f"Maps that peak on the simulated lesion, {one['name']}",
+            f"{one['hits']:g} of {int(one['views'])}",
+        )
+        for one in checks.get("pointing", ())
     ]
+    if checks.get("likeness") is not None:
+        question = "Rank correlation with the maps of shuffled weights (near 0 is good)"
+        rows.append((question, printed(float(checks["likeness"]))))
+    return rows
 
 
 def _exam(node: Mapping[str, Any], folder: Path) -> ExamView:
@@ -102,6 +113,7 @@ def _exam(node: Mapping[str, Any], folder: Path) -> ExamView:
         views=tuple(view for view in views if view is not None),
         tokens=_tokens(node.get("tokens") or ()),
         text=str(node.get("text") or ""),
+        withheld=bool(node.get("withheld")),
     )
 
 

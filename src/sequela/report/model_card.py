@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from sequela.report.estimates import printed
 from sequela.report.evidence import Evidence
@@ -10,6 +11,7 @@ from sequela.report.protocol import duration
 from sequela.report.results import ModelResult
 from sequela.report.wording import main_model
 
+_SHORT = 12  # of 64 digits of a fingerprint, where there are many
 _INTENDED = (
     "Research on predicting what follows a cancer: comparing models on the same patients, under a "
     "stated protocol.",
@@ -120,12 +122,19 @@ def provenance(evidence: Evidence, results: Sequence[ModelResult]) -> list[tuple
             if result.provenance.get(key):
                 rows.setdefault(f"{key} fingerprint", []).append(str(result.provenance[key]))
         if result.provenance.get("configuration"):
-            name = f"configuration of {result.label}"
-            rows.setdefault(name, []).append(str(result.provenance["configuration"]))
+            short = str(result.provenance["configuration"])[:_SHORT]
+            rows.setdefault("configuration", []).append(f"{short} ({result.label})")
     if evidence.prepared.get("fingerprint"):
         rows.setdefault("pixel policy", []).append(str(evidence.prepared["fingerprint"]))
     for run in evidence.runs:
-        for name, value in sorted(run.versions.items()):
-            if isinstance(value, str | int | float):
-                rows.setdefault(name.replace("_", " "), []).append(str(value))
+        for name, value in _environment(run.versions):
+            rows.setdefault(name, []).append(value)
     return [(name, ", ".join(dict.fromkeys(values))) for name, values in rows.items()]
+
+
+def _environment(versions: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """(what, value) of the place in which a run was worked on."""
+    packages = versions.get("packages") or {}
+    software = " ".join(f"{name} {found}" for name, found in packages.items())
+    named = ((name, versions.get(name)) for name in ("python", "platform", "processor", "gpu"))
+    return [(name, str(value)) for name, value in (*named, ("packages", software)) if value]

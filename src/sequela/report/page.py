@@ -14,7 +14,7 @@ from sequela.report.calibration import calibration_figure, decision_figure
 from sequela.report.cohort_flow import count_flow, flow_diagram
 from sequela.report.estimates import Footnotes, printed
 from sequela.report.evidence import Evidence, gather
-from sequela.report.explanation import jpeg_uri, localisation, read_examples
+from sequela.report.explanation import jpeg_uri, map_checks, read_examples
 from sequela.report.learning_curves import learning_figure
 from sequela.report.model_card import facts, is_synthetic, model_card, provenance
 from sequela.report.protocol import duration, protocol_in_words
@@ -101,7 +101,7 @@ def _contents(evidence: Evidence) -> dict[str, Any]:
         "protocol": protocol_in_words(evidence.config, evidence.split_settings, evaluation),
         "examples": read_examples(evidence.explanations, evidence.folder / "explanations"),
         "examples_rule": str(evidence.explanations.get("rule") or ""),
-        "localisation": localisation(evidence.explanations),
+        "map_checks": map_checks(evidence.explanations),
         "quality": None if evidence.quality is None else image_quality(evidence.quality),
         "contact_sheet": jpeg_uri(evidence.contact_sheet, _SHEET_SIDE),
         "card": model_card(evidence, results),

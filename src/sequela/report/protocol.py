@@ -44,11 +44,16 @@ def _selection(protocol: Mapping[str, Any]) -> str:
     match protocol.get("name"):
         case "landmark":
             blackout = protocol.get("blackout") or 0
-            after = f", leaving out the first {duration(blackout)}" if blackout else ""
+            begun = (
+                f" An event in the first {duration(blackout)} counts as already begun, and the "
+                "landmark is left out."
+                if blackout
+                else ""
+            )
             return (
                 "A patient is seen from a landmark, the day of an exam. A model reads only the "
                 f"exams and notes that were available by then, and predicts {endpoint} {until} "
-                f"of it{after}."
+                f"after it.{begun}"
             )
         case "paper":
             gap = protocol.get("minimum_gap")

@@ -14,7 +14,7 @@ BASELINES = ("kaplan-meier", "cox-clinical", "timing-only")
 _ORDER = (*BASELINES, "resnet50", "st-i", "st-r", "st-b", "l-b", "lumin-m", "lumin-t", "lumin")
 LABELS = {
     "kaplan-meier": "Kaplan–Meier",
-    "cox-clinical": "Cox, clinical",
+    "cox-clinical": "Cox (clinical)",
     "timing-only": "Timing only",
     "resnet50": "ResNet-50",
     "auc": "AUC",

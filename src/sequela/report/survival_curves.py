@@ -41,7 +41,7 @@ def survival_figure(curves: Sequence[Curve], name: str, model: str, event: str) 
     with styled():
         figure, (axis,) = canvas(3.3)
         for curve in curves:
-            _draw(axis, curve)
+            _draw(axis, curve, f"{curve.group} risk" if len(curves) > 1 else "all patients")
         last = max((curve.times[-1] for curve in curves if curve.times), default=DAYS_A_YEAR)
         axis.set_ylim(0, 1.03)
         axis.set_xlim(0, last / DAYS_A_YEAR)
@@ -53,7 +53,7 @@ def survival_figure(curves: Sequence[Curve], name: str, model: str, event: str) 
         return inline(figure, name, _described(curves, model, event))
 
 
-def _draw(axis: Axes, curve: Curve) -> None:
+def _draw(axis: Axes, curve: Curve, name: str) -> None:
     variable, dashes = _LOOK.get(curve.group, ("series-3", "-"))
     years = [time / DAYS_A_YEAR for time in curve.times]
     band = [
@@ -77,7 +77,7 @@ def _draw(axis: Axes, curve: Curve) -> None:
         where="post",
         color=COLOURS[variable],
         linestyle=dashes,
-        label=f"{curve.group} risk",
+        label=name,
     )
 
 
@@ -87,12 +87,21 @@ def _number_at_risk(axis: Axes, curves: Sequence[Curve]) -> None:
     if not rows:
         return
     below = axis.get_xaxis_transform()
+    years = [day / DAYS_A_YEAR for day, _ in rows[0].at_risk]
+    axis.set_xticks(years, [f"{year:.1f}".removesuffix(".0") for year in years])
     axis.text(0, -0.24, "at risk", transform=below, color=COLOURS["muted"], ha="left")
     for position, curve in enumerate(rows):
         height = -0.32 - 0.08 * position
         variable, _ = _LOOK.get(curve.group, ("series-3", "-"))
         colour = COLOURS[variable]
-        axis.text(-0.055, height, curve.group, transform=axis.transAxes, color=colour, ha="right")
+        axis.text(
+            -0.055,
+            height,
+            curve.group if len(curves) > 1 else "all",
+            transform=axis.transAxes,
+            color=colour,
+            ha="right",
+        )
         for day, count in curve.at_risk:
             year = day / DAYS_A_YEAR
             axis.text(year, height, str(count), transform=below, color=colour, ha="center")

@@ -21,7 +21,7 @@ COLOURS = {
     "series-3": "#a0a006",
     "paper": "#a0a007",
 }
-WIDTH = 4.4  # inches; drawn at up to 480 px, so 8.5 pt type is read at 11 to 14 px
+WIDTH = 3.8  # inches; drawn 340 to 480 px wide, so that 8.5 pt type is read at 10.5 to 15 px
 _STYLE: dict[str, Any] = {
     "svg.hashsalt": "sequela",
     "svg.fonttype": "none",

@@ -76,7 +76,7 @@ def draw_censoring(generator: np.random.Generator, hazard: HazardSettings) -> fl
     end = hazard.study_years - generator.random() * hazard.accrual_years
     exponential = generator.standard_exponential()
     lost = exponential / hazard.lost_per_year if hazard.lost_per_year else np.inf
-    return float(min(max(end, 0.0), lost) * YEAR)
+    return float(min(end, lost) * YEAR)
 
 
 def recurrence_risk(

@@ -1,7 +1,7 @@
 """Mammogram phantoms: outline, pectoral muscle, density texture, skin and one growing mass.
 
 A phantom is drawn as a left breast, chest wall at the left edge, and mirrored for the right one.
-Brightness is what a display should show, 0 black to 1 white. Tissue stays below 0.7; only the
+Brightness is what a display should show, 0 black to 1 white. Tissue stays below 0.65; only the
 mass is brighter.
 """
 
@@ -20,15 +20,15 @@ from sequela.simulation.settings import YEAR, MammogramSettings
 SIDES: tuple[Side, ...] = ("L", "R")
 VIEWS: tuple[View, ...] = ("CC", "MLO")
 
-MEDIAN_RADIUS = 0.07
+MEDIAN_RADIUS = 0.065
 """Of the mass at the index date, as a share of the image's height."""
-RADIUS_PER_SD = 0.28
+RADIUS_PER_SD = 0.33
 """Log radius of one standard deviation of the image latent."""
-GROWTH_PER_SD = 0.15
+GROWTH_PER_SD = 0.14
 """Log radius a year of one standard deviation of the change latent."""
-RADIUS_RANGE = (0.025, 0.17)
+RADIUS_RANGE = (0.02, 0.19)
 
-_FAT, _GLAND, _MUSCLE, _SKIN, _MASS = 0.22, 0.62, 0.55, 0.5, 0.97
+_FAT, _GLAND, _MUSCLE, _SKIN, _MASS = 0.18, 0.55, 0.45, 0.42, 0.97
 _SOFTNESS = 0.15  # width of the mass's edge, as a share of its radius
 _MIDDLE = 0.54  # share of the height that parts the upper half from the lower in MLO
 _PLACE, _LOBES = 10, 11  # keys of the mass's generators, apart from the views' 0 to 3

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Literal, get_args
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from sequela.settings import Settings
 
@@ -93,6 +93,12 @@ class HazardSettings(Settings):
     study_years: float = Field(default=10.0, gt=0)
     lost_per_year: float = Field(default=0.03, ge=0)
 
+    @model_validator(mode="after")
+    def _accrual_ends_before_the_study(self) -> HazardSettings:
+        if self.accrual_years >= self.study_years:
+            raise ValueError("accrual_years must be shorter than study_years")
+        return self
+
 
 class VisitSettings(Settings):
     """When patients are seen, and what is missing of a visit; none of it heeds the outcome.
@@ -120,6 +126,12 @@ class VisitSettings(Settings):
     unsaid: float = Field(default=0.1, ge=0, le=1)
     unilateral: float = Field(default=0.1, ge=0, le=1)
     missing_covariate: float = Field(default=0.03, ge=0, le=1)
+
+    @model_validator(mode="after")
+    def _in_order(self) -> VisitSettings:
+        if self.fewest > self.most:
+            raise ValueError(f"fewest ({self.fewest}) is more than most ({self.most})")
+        return self
 
 
 class MammogramSettings(Settings):

@@ -88,7 +88,9 @@ class Cox:
     @property
     def wald(self) -> ChiSquared:
         """Wald's test of all coefficients together."""
-        statistic = self.coefficients @ np.linalg.solve(self.variance, self.coefficients)
+        z = self.coefficients / self.standard_error
+        correlation = self.variance / np.outer(self.standard_error, self.standard_error)
+        statistic = z @ np.linalg.pinv(correlation, hermitian=True) @ z
         return chi_squared_test(float(statistic), len(self.coefficients))
 
     @property
@@ -155,7 +157,7 @@ def fit_cox(
     naive = bread if ridge == 0 else bread @ fitted.information @ bread
     variance = naive if cluster is None else _sandwich(scaled, sets, fitted, bread, cluster)
     unscale = np.outer(1 / scale, 1 / scale)
-    score = null.gradient @ np.linalg.solve(null.information, null.gradient)
+    score = null.gradient @ np.linalg.pinv(null.information, hermitian=True) @ null.gradient
     return Cox(
         coefficients=coefficients / scale,
         variance=variance * unscale,

@@ -95,4 +95,4 @@ def _fraction_gone(moment: Int[Tensor, " event"], moments: int) -> Float[Tensor,
     starts = counts.cumsum(0) - counts
     rank = torch.empty_like(moment)
     rank[order] = torch.arange(len(moment), device=moment.device) - starts[moment[order]]
-    return rank / counts[moment]
+    return rank.double() / counts[moment]
