@@ -67,6 +67,12 @@ class ResourceLimitError(SequelaError):
     code, exit_code = "limit", 7
 
 
+class DivergedError(SequelaError):
+    """Fitting left the numbers: a loss is infinite or not a number."""
+
+    code, exit_code = "diverged", 3
+
+
 class UndefinedMetricError(SequelaError):
     """The number does not exist for these patients; the message says why."""
 

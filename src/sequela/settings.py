@@ -45,6 +45,32 @@ def read_settings(
     return validated(kind, values, where=path.name if path else "the command line")
 
 
+def read_section(
+    name: str, kind: type[SettingsT], path: Path | None = None, overrides: Sequence[str] = ()
+) -> SettingsT:
+    """One section of a configuration, for a command that needs no other.
+
+    Args:
+        name: The section.
+        kind: Its settings.
+        path: A YAML file of all sections, or None for the defaults; the others are not looked at.
+        overrides: `section.key=value` texts, all of this section.
+
+    Raises:
+        UsageError: If a key of the section is unknown or a value does not fit, or an override is
+            of another section.
+    """
+    values = {name: (_read_yaml(path) if path else {}).get(name) or {}}
+    for override in overrides:
+        _apply(values, override)
+    foreign = sorted(values.keys() - {name})
+    if foreign:
+        raise UsageError(
+            f"this command has no section {', '.join(foreign)}", hint=f"it reads {name}.key=value"
+        )
+    return validated(kind, values[name], where=path.name if path else f"section {name}")
+
+
 def validated(kind: type[SettingsT], values: Mapping[str, Any], *, where: str) -> SettingsT:
     """`values` as `kind`, or every fault in them as one usage error."""
     try:
@@ -70,6 +96,11 @@ def _read_yaml(path: Path) -> dict[str, Any]:
         raise UsageError(
             f"{path.name}, line {line}: not valid YAML", hint="check indentation and colons there"
         ) from None
+    except ValueError:  # not UTF-8, or a date that does not exist
+        raise UsageError(
+            f"{path.name} holds a value that cannot be read",
+            hint="save it as UTF-8; put texts that look like dates into quotation marks",
+        ) from None
     if values is None:
         return {}
     if not isinstance(values, dict):
@@ -89,6 +120,8 @@ def _apply(values: dict[str, Any], override: str) -> None:
     part: dict[str, Any] = values
     for section in sections:
         part = part.setdefault(section, {})
+        if not isinstance(part, dict):
+            raise UsageError(f"'{override}': {section} holds a value, not settings")
     part[key] = yaml.safe_load(text)
 
 

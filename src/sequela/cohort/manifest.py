@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Literal
 
-from pydantic import Field
+from pydantic import ConfigDict, Field, model_validator
 
 from sequela.errors import DataError
 from sequela.settings import Settings, read_settings
@@ -20,9 +20,27 @@ class Endpoint(Settings):
     causes: dict[int, str] = Field(default_factory=lambda: {1: "event"})
     cause: int = 1
 
+    @model_validator(mode="after")
+    def _cause_is_named(self) -> Endpoint:
+        if min(self.causes, default=0) < 1:
+            raise ValueError("causes are numbered from 1; 0 is censored")
+        if self.cause not in self.causes:
+            raise ValueError(f"cause {self.cause} is not one of the causes")
+        return self
+
 
 class Covariate(Settings):
-    """A clinical column of the patients table."""
+    """A clinical column of the patients table.
+
+    Attributes:
+        kind: What its values are; ordinal and categorical ones need levels.
+        levels: Every value it can have, low to high where they have an order; of a binary one,
+            the absent level first (without levels it is 0 or 1).
+        unit: Printed beside its name.
+        label: What a reader calls it.
+    """
+
+    model_config = ConfigDict(coerce_numbers_to_str=True)
 
     kind: Literal["numeric", "binary", "ordinal", "categorical"]
     levels: tuple[str, ...] = ()
@@ -40,6 +58,8 @@ class TableSource(Settings):
         constants: Columns of ours that the file lacks, with the value of every row.
     """
 
+    model_config = ConfigDict(coerce_numbers_to_str=True)
+
     file: str
     columns: dict[str, str] = Field(default_factory=dict)
     values: dict[str, dict[str, str | int | float | None]] = Field(default_factory=dict)
@@ -47,16 +67,27 @@ class TableSource(Settings):
 
 
 class Manifest(Settings):
-    """The cohort's own account of itself."""
+    """The cohort's own account of itself.
+
+    Attributes:
+        links: Whether an image may be a symbolic link to a file outside the cohort folder.
+    """
 
     name: str
     description: str = ""
     synthetic: bool = False
     licence: str = "unstated"
     time_unit: Literal["days", "weeks", "months", "years"] = "days"
-    endpoints: dict[str, Endpoint]
+    links: Literal["inside", "anywhere"] = "inside"
+    endpoints: dict[str, Endpoint] = Field(default_factory=dict)
     clinical: dict[str, Covariate] = Field(default_factory=dict)
     tables: dict[str, TableSource]
+
+    @model_validator(mode="after")
+    def _ids_are_no_covariates(self) -> Manifest:
+        if "patient_id" in self.clinical:
+            raise ValueError("patient_id cannot be a clinical covariate")
+        return self
 
     @classmethod
     def load(cls, folder: Path) -> Manifest:

@@ -12,7 +12,7 @@ View = Literal["CC", "MLO"]
 
 @dataclass(frozen=True)
 class Image:
-    """One mammogram on disk."""
+    """One mammogram on disk; the path is absolute, so it is for opening and never for printing."""
 
     image_id: str
     side: Side
@@ -62,8 +62,10 @@ class Case:
         patient_id: Whose case it is.
         landmark: Day from the index date on which the prediction is made.
         exams: Exams that may be seen, oldest first; empty in a clinical-only cohort.
+        texts: Texts that may be seen and belong to none of these exams.
     """
 
     patient_id: str
     landmark: float
     exams: tuple[Exam, ...]
+    texts: tuple[Text, ...] = ()

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, fields
 
 import torch
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Bool, Float, Int, UInt8
 from torch import Tensor
 
 
@@ -20,7 +20,7 @@ class Batch:
     Attributes:
         day: Days from each exam to the landmark, at most 0.
         exam_mask: True where the patient has the exam.
-        views: Prepared images in 0..1, one channel.
+        views: Prepared images, one channel: bytes, or floats in 0..1.
         view_kind: Which view each slot holds, an index into `modalities.mammogram.VIEW_KINDS`.
         view_mask: True where the slot holds an image.
         tokens: Token ids of the text of each exam.
@@ -32,7 +32,11 @@ class Batch:
 
     day: Float[Tensor, "patient exam"]
     exam_mask: Bool[Tensor, "patient exam"]
-    views: Float[Tensor, "patient exam view height width"] | None = None
+    views: (
+        UInt8[Tensor, "patient exam view height width"]
+        | Float[Tensor, "patient exam view height width"]
+        | None
+    ) = None
     view_kind: Int[Tensor, "patient exam view"] | None = None
     view_mask: Bool[Tensor, "patient exam view"] | None = None
     tokens: Int[Tensor, "patient exam token"] | None = None

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 from torch import Tensor
 
 
@@ -16,7 +16,9 @@ class Output:
     Attributes:
         logits: As many a patient as the head asks for.
         parts: Part name (`image@2`, `shared@1`, `varying` …) to its tokens.
+        masks: Part name to who has it; a part without an entry is had by all.
     """
 
     logits: Float[Tensor, "patient logit"]
     parts: Mapping[str, Float[Tensor, "patient dim"]] = field(default_factory=dict)
+    masks: Mapping[str, Bool[Tensor, " patient"]] = field(default_factory=dict)

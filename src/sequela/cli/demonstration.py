@@ -1,0 +1,131 @@
+"""`sequela demo`: the whole walk on synthetic patients, by the same commands that a user runs."""
+
+from __future__ import annotations
+
+import json
+import shlex
+import time
+from collections.abc import Iterator
+from importlib import resources
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.markup import escape
+
+from sequela.cli.answers import answer, as_json, muted
+from sequela.cli.numbers import differences, performance
+from sequela.errors import UsageError
+from sequela.progress import console
+from sequela.storage import write_text
+
+_MARK = ".sequela-demo"
+_RIVALS = ("st-i", "st-r", "st-b", "l-b", "cox-clinical", "timing-only")
+_VARIANTS = ("kaplan-meier", *_RIVALS, "lumin")
+
+
+def add_to(app: typer.Typer) -> None:
+    """Add these commands to the application."""
+
+    @app.command()
+    def demo(
+        folder: Annotated[Path, typer.Argument(help="Where to make it.")] = Path("sequela-demo"),
+        patients: Annotated[int, typer.Option(help="How many synthetic patients.", min=60)] = 480,
+        seed: Annotated[int, typer.Option(help="Another seed is another cohort.", min=0)] = 0,
+    ) -> None:
+        """Make synthetic patients as real files, and walk from raw DICOM and notes to a report.
+
+        Each step prints the command that it runs, so that you can run it on your own cohort. A
+        demo that was stopped goes on where it stood.
+        """
+        walk(app, folder, patients, seed)
+
+
+def walk(app: typer.Typer, folder: Path, patients: int, seed: int) -> None:
+    """Run every step, saying the command, and end with the summary and the report's path."""
+    _claim(folder, f"patients={patients} seed={seed}")
+    started = time.monotonic()
+    cohort = folder / "cohort"
+    for step in _steps(cohort, patients, seed):
+        _run(app, step)
+        if step[0] == "simulate":
+            write_text(cohort / "sequela.yaml", _configuration())
+    _close(cohort / "work", time.monotonic() - started)
+
+
+def _steps(cohort: Path, patients: int, seed: int) -> Iterator[list[str]]:
+    name = str(cohort)
+    if not (cohort / "cohort.yaml").exists():
+        size = [f"simulation.patients={patients}", f"simulation.seed={seed}"]
+        yield ["simulate", name, *size, *_SIMULATION]
+    for command in ("check", "prepare", "pretrain"):
+        yield [command, name]
+    yield ["train", name, *(word for variant in _VARIANTS for word in ("--variant", variant))]
+    for command in ("predict", "evaluate", "explain", "report"):
+        yield [command, name]
+
+
+_SIMULATION = ("simulation.size_told=1.0", "simulation.workers=2")
+
+
+def _configuration() -> str:
+    return resources.files("sequela.cli").joinpath("demo.yaml").read_text(encoding="utf-8")
+
+
+def _claim(folder: Path, purpose: str) -> None:
+    """Take a new folder, or go on in one that a demo of the same patients began."""
+    mark = folder / _MARK
+    if mark.is_file() and mark.read_text(encoding="utf-8") == purpose:
+        return
+    if folder.exists() and any(folder.iterdir()):
+        raise UsageError(
+            f"{folder.name} is not empty and holds no demo with {purpose}",
+            hint="name another folder, as in `sequela demo another-folder`",
+        )
+    write_text(mark, purpose)
+
+
+def _run(app: typer.Typer, words: list[str]) -> None:
+    if not as_json.get():
+        console.print(f"\n[bold]$ sequela {escape(shlex.join(words))}[/]", highlight=False)
+    with muted():
+        app(args=words, standalone_mode=False)
+
+
+def _close(work: Path, seconds: float) -> None:
+    content = json.loads((work / "evaluation.json").read_text(encoding="utf-8"))
+    report = (work / "report.html").resolve()
+    facts = {"report": str(report), "seconds": round(seconds, 1), "verdict": verdict(content)}
+    lines = [line for line in performance(content) if not isinstance(line, str)]
+    answer(
+        facts,
+        "\n[bold]All patients are synthetic: these numbers say that the toolkit works, and nothing "
+        "about women.[/]",
+        *lines,
+        *(differences(each, only="lumin") for each in content["comparisons"]),
+        *(escape(sentence) for sentence in verdict(content)),
+        f"\n{seconds / 60:.1f} min. The report: [bold]{escape(str(report))}[/]",
+    )
+
+
+def verdict(content: dict[str, Any]) -> list[str]:
+    """Whether LUMIN beat each rival, as the corrected comparison has it."""
+    sentences = []
+    for comparison in content["comparisons"]:
+        for pair in comparison["differences"]:
+            names = (pair["first"], pair["second"])
+            if "lumin" in names and set(names) & set(_RIVALS):
+                sentences.append(_sentence(pair))
+    return sentences
+
+
+def _sentence(pair: dict[str, Any]) -> str:
+    ours = pair["first"] == "lumin"
+    rival = pair["second"] if ours else pair["first"]
+    difference, p = pair["difference"], pair["p_holm"]
+    if difference["value"] is None or p is None:
+        return f"LUMIN against {rival}: undefined ({pair['reason'] or difference['reason']})"
+    gain = difference["value"] if ours else -difference["value"]
+    if p >= 0.05:
+        return f"LUMIN against {rival}: no difference shown ({gain:+.3f}, corrected p {p:.3f})"
+    return f"LUMIN {'beat' if gain > 0 else 'LOST to'} {rival} ({gain:+.3f}, corrected p {p:.3f})"

@@ -1,0 +1,188 @@
+"""From predictions to numbers and a page: evaluate, compare, report."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.markup import escape
+from rich.table import Table
+
+from sequela.cli.answers import answer
+from sequela.cli.words import CohortFolder, Work, configuration_file, work_folder
+from sequela.errors import UsageError
+
+Sources = Annotated[
+    list[str],
+    typer.Argument(
+        metavar="PREDICTIONS... [evaluation.KEY=VALUE]...",
+        help="Predictions, Parquet or CSV, of any model; or a cohort folder that has some.",
+    ),
+]
+Columns = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--column",
+        metavar="OURS=THEIRS",
+        help="What a CSV calls a column of ours: patient_id, time, event, risk, variant, split, …",
+    ),
+]
+Out = Annotated[Path | None, typer.Option(help="Where evaluation.json goes.")]
+
+
+def add_to(app: typer.Typer) -> None:
+    """Add these commands to the application."""
+    app.command()(evaluate)
+    app.command()(compare)
+    app.command()(report)
+
+
+def evaluate(sources: Sources, columns: Columns = None, out: Out = None) -> None:
+    """Compute every number of some predictions, each with its interval, and print a page.
+
+    Reads nothing but the predictions, so a colleague's R model is evaluated by the same command.
+    """
+    from sequela.storage import write_json
+
+    content, first = _evaluated(sources, columns or ())
+    path = out or first.with_name("evaluation.json")
+    write_json(path, content)
+    answer(content, *performance(content), f"wrote {escape(str(path))}")
+
+
+def compare(sources: Sources, columns: Columns = None) -> None:
+    """Compare models on the same patients: differences, intervals, corrected p-values."""
+    content, _ = _evaluated(sources, columns or ())
+    comparisons = content["comparisons"]
+    if not any(comparison["differences"] for comparison in comparisons):
+        raise UsageError(
+            "there are no two models on the same patients in these predictions",
+            hint="name the predictions of two models or more",
+            items=tuple(
+                f"{refused['name']}: {refused['reason']}"
+                for comparison in comparisons
+                for refused in comparison["refused"]
+            ),
+        )
+    answer({"comparisons": comparisons}, *(differences(each) for each in comparisons))
+
+
+def report(
+    cohort: CohortFolder,
+    work: Work = None,
+    out: Annotated[Path | None, typer.Option(help="The page; WORK/report.html.")] = None,
+) -> None:
+    """Write one HTML page, which opens offline, of all that was made for a cohort."""
+    from sequela.report.page import write_report
+
+    folder = work_folder(cohort, work)
+    path = write_report(folder, out or folder / "report.html")
+    size = path.stat().st_size
+    answer(
+        {"report": path.name, "bytes": size},
+        f"wrote {escape(str(path))} ({size / 1e6:.1f} MB, opens offline)",
+    )
+
+
+def _evaluated(words: Sequence[str], columns: Sequence[str]) -> tuple[dict[str, Any], Path]:
+    from sequela.evaluation.evaluate import evaluate as evaluated
+    from sequela.evaluation.foreign import read_predictions
+    from sequela.evaluation.settings import EvaluationSettings
+    from sequela.settings import read_section
+
+    named = [Path(word) for word in words if "=" not in word]
+    if not named:
+        raise UsageError("no predictions were named", hint="see `sequela evaluate --help`")
+    overrides = [word for word in words if "=" in word]
+    file = configuration_file(named[0], None) if named[0].is_dir() else None
+    settings = read_section("evaluation", EvaluationSettings, file, overrides)
+    paths = [_predictions(path) for path in named]
+    mapping = dict(_mapped(column) for column in columns)
+    tables = [read_predictions(path, mapping) for path in paths]
+    return evaluated(tables, settings).as_json(), paths[0]
+
+
+def _predictions(path: Path) -> Path:
+    if path.is_dir():
+        path = work_folder(path, None) / "predictions.parquet"
+    if not path.is_file():
+        raise UsageError(
+            f"there are no predictions {path.name} there",
+            hint="name a predictions file, or run `sequela predict` on the cohort first",
+        )
+    return path
+
+
+def _mapped(column: str) -> tuple[str, str]:
+    ours, equals, theirs = column.partition("=")
+    if not equals:
+        raise UsageError(
+            f"--column {column} names no column", hint="write --column OURS=THEIRS, as time=days"
+        )
+    return ours, theirs
+
+
+_SHOWN = {
+    "auc": "AUC",
+    "accuracy": "ACC",
+    "sensitivity": "sensitivity",
+    "specificity": "specificity",
+    "harrell_c": "Harrell C",
+}
+
+
+def performance(content: dict[str, Any]) -> list[Table | str]:
+    """The performance of every model as a table for the terminal, and what must be said with it."""
+    models = content["models"]
+    table = Table("model", *_SHOWN.values(), "HR high/low", box=None)
+    for model in models:
+        ratio = model["risk_groups"].get("hazard_ratio") or {}
+        cells = [interval(model["metrics"][name]) for name in _SHOWN]
+        table.add_row(escape(model["name"]), *cells, interval(ratio, digits=2))
+    warnings = {
+        f"{model['name']}: {warning}"
+        for model in content["models"]
+        for warning in model["warnings"]
+    }
+    undefined = [
+        f"undefined: {each['model']} {each['metric']}: {each['reason']}"
+        for each in content["undefined"]
+    ]
+    return [table, *(escape(line) for line in (*sorted(warnings), *undefined[:10]))]
+
+
+def differences(comparison: dict[str, Any], *, only: str = "") -> Table:
+    """One comparison as a table for the terminal; `only` keeps the pairs of one model."""
+    title = f"{comparison['metric']} on {comparison['patients']} patients ({comparison['method']})"
+    table = Table("first − second", "difference", "p", "p (Holm)", title=title, box=None)
+    for pair in comparison["differences"]:
+        if only and only not in (pair["first"], pair["second"]):
+            continue
+        p = pair["difference"]["p"]
+        table.add_row(
+            escape(f"{pair['first']} − {pair['second']}"),
+            interval(pair["difference"], sign="+"),
+            probability(p),
+            probability(pair["p_holm"]),
+        )
+    return table
+
+
+def interval(estimate: dict[str, Any], *, digits: int = 3, sign: str = "") -> str:
+    """`0.712 (0.634–0.790)`, or `undefined`."""
+    if not estimate or estimate["value"] is None:
+        return "undefined"
+    form = f"{sign}.{digits}f"
+    value = f"{estimate['value']:{form}}"
+    if estimate["low"] is None:
+        return f"{value} (no interval)"
+    return f"{value} ({estimate['low']:{form}} to {estimate['high']:{form}})"
+
+
+def probability(p: float | None) -> str:
+    """A p-value for the terminal."""
+    if p is None:
+        return "undefined"
+    return "<0.001" if p < 0.001 else f"{p:.3f}"

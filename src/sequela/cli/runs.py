@@ -1,0 +1,207 @@
+"""From a cohort to predictions and their reasons: prepare, pretrain, train, predict, explain."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.markup import escape
+
+from sequela.cli.answers import answer
+from sequela.cli.words import (
+    CohortFolder,
+    Config,
+    DryRun,
+    Overrides,
+    Work,
+    configuration_file,
+    next_step,
+)
+
+if TYPE_CHECKING:
+    from sequela.training.planning import Planned
+    from sequela.training.project import Project
+    from sequela.training.run import Run
+
+Restart = Annotated[
+    bool, typer.Option("--restart", help="Throw away what stands in the run's folder.")
+]
+Variants = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--variant", "-v", help="A model, as often as you like; `sequela list variants` names them."
+    ),
+]
+
+
+def add_to(app: typer.Typer) -> None:
+    """Add these commands to the application."""
+    for command in (prepare, pretrain, train, predict, explain):
+        app.command()(command)
+
+
+def prepare(
+    cohort: CohortFolder,
+    overrides: Overrides = None,
+    work: Work = None,
+    config: Config = None,
+    dry_run: DryRun = False,
+    external: Annotated[
+        bool, typer.Option("--external", help="Only to be predicted on: draw no split.")
+    ] = False,
+) -> None:
+    """Decode every image once, draw the split once, say who was left out and why."""
+    from sequela.training import preparation
+
+    project = _opened(cohort, work, config, overrides)
+    if dry_run:
+        _tell_estimate(project)
+        return
+    made = preparation.prepare(project, divide=not external)
+    lines = [f"{made.cases} cases of {made.patients} patients; {made.exclusions} exclusion(s)"]
+    if made.images:
+        images = made.images
+        lines.append(
+            f"{images.images} images, {images.decoded} of them decoded now; "
+            f"{len(images.failed)} unreadable, {images.warned} with a remark (images.parquet)"
+        )
+    answer(asdict(made), *lines, next_step("predict" if external else "pretrain", cohort))
+
+
+def _tell_estimate(project: Project) -> None:
+    from sequela.modalities.preparation import estimate_preparation
+
+    configuration = project.configuration
+    cost = estimate_preparation(
+        project.cohort.image_paths.items(), configuration.images, configuration.machine.cores
+    )
+    duration = "an unknown time" if cost.seconds is None else f"about {cost.seconds:.0f} s"
+    answer(
+        asdict(cost),
+        f"{len(project.selection.cases)} cases; {cost.images} images to decode, {duration}, "
+        f"{cost.bytes / 1e6:.0f} MB; nothing was written",
+    )
+
+
+def pretrain(
+    cohort: CohortFolder,
+    overrides: Overrides = None,
+    work: Work = None,
+    config: Config = None,
+    dry_run: DryRun = False,
+    restart: Restart = False,
+) -> None:
+    """Align image and text of training patients' exams (LUMIN, equations 1 to 3)."""
+    project = _opened(cohort, work, config, overrides)
+    if dry_run:
+        from sequela.training.planning import plan_pretraining
+
+        _tell_plan(plan_pretraining(project))
+        return
+    from sequela.training.stages import pretrain_all
+
+    runs = pretrain_all(project, restart=restart)
+    answer({"runs": [run.name for run in runs]}, _finished(runs), next_step("train", cohort))
+
+
+def train(
+    cohort: CohortFolder,
+    overrides: Overrides = None,
+    variants: Variants = None,
+    work: Work = None,
+    config: Config = None,
+    dry_run: DryRun = False,
+    restart: Restart = False,
+) -> None:
+    """Train models and baselines to predict the outcome; `lumin` and its rivals by default."""
+    project = _opened(cohort, work, config, overrides)
+    names = variants or list(DEFAULT_VARIANTS)
+    if dry_run:
+        from sequela.training.planning import plan_training
+
+        _tell_plan(plan_training(project, names))
+        return
+    from sequela.training.stages import train_all
+
+    runs = train_all(project, names, restart=restart)
+    answer({"runs": [run.name for run in runs]}, _finished(runs), next_step("predict", cohort))
+
+
+DEFAULT_VARIANTS = (
+    "kaplan-meier",
+    "timing-only",
+    "cox-clinical",
+    "st-i",
+    "st-r",
+    "st-b",
+    "l-b",
+    "lumin",
+)
+
+
+def predict(
+    cohort: CohortFolder,
+    overrides: Overrides = None,
+    work: Work = None,
+    config: Config = None,
+    run: Annotated[
+        Path | None,
+        typer.Option(help="A run trained on another cohort, to predict this one as external."),
+    ] = None,
+) -> None:
+    """Predict validation and test patients with every finished run, in one table."""
+    from sequela.training.stages import predict_all, predict_external
+
+    project = _opened(cohort, work, config, overrides)
+    predictions = predict_external(project, run) if run else predict_all(project)
+    table = predictions.table
+    variants = table["variant"].unique(maintain_order=True).to_list()
+    answer(
+        {"rows": len(table), "patients": table["patient_id"].n_unique(), "variants": variants},
+        f"{len(table)} predictions of {len(variants)} model(s) "
+        f"in {escape(str(project.work / 'predictions.parquet'))}",
+        next_step("evaluate", cohort),
+    )
+
+
+def explain(
+    cohort: CohortFolder,
+    overrides: Overrides = None,
+    work: Work = None,
+    config: Config = None,
+    variant: Annotated[str, typer.Option("--variant", "-v", help="Whose predictions.")] = "lumin",
+) -> None:
+    """Show what predictions looked at: maps on the mammograms, words in the notes."""
+    from sequela.interpretation.explain import explain as explained
+
+    project = _opened(cohort, work, config, overrides)
+    made = explained(project, variant)
+    answer(made.as_json(), *(escape(line) for line in made.lines()), next_step("report", cohort))
+
+
+def _opened(
+    cohort: Path, work: Path | None, config: Path | None, overrides: Sequence[str] | None
+) -> Project:
+    from sequela.settings import read_settings
+    from sequela.training.configuration import Configuration
+    from sequela.training.project import Project
+
+    file = configuration_file(cohort, config)
+    return Project.open(cohort, work, read_settings(Configuration, file, overrides or ()))
+
+
+def _finished(runs: Sequence[Run]) -> str:
+    return f"finished: {escape(', '.join(run.name for run in runs))}"
+
+
+def _tell_plan(planned: Sequence[Planned]) -> None:
+    seconds = sum(plan.seconds for plan in planned)
+    facts = {"runs": [plan.as_json() for plan in planned], "seconds": seconds}
+    answer(
+        facts,
+        *(escape(str(plan)) for plan in planned),
+        f"about {seconds / 60:.1f} min of computing in all; nothing was run",
+    )

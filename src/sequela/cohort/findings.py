@@ -1,0 +1,248 @@
+"""What `check` can find in a cohort: a code, where it is, what is wrong, what mends it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import Literal
+
+Severity = Literal["error", "warning"]
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One fault of a cohort, named by place and never by value.
+
+    Attributes:
+        code: Names the rule; `docs/findings/CODE.md` explains it.
+        severity: An error stops reading, a warning does not.
+        file: Path inside the cohort folder.
+        row: Line of a text file (the header is line 1) or row of a Parquet file; None where the
+            whole file is meant.
+        column: Our name of the column, empty where none is meant.
+        message: What was expected and what was found.
+        hint: What mends it.
+    """
+
+    code: str
+    severity: Severity
+    file: str
+    row: int | None
+    column: str
+    message: str
+    hint: str
+
+    def __str__(self) -> str:
+        place = self.file if self.row is None else f"{self.file}:{self.row}"
+        place = f"{place} {self.column}".rstrip()
+        return f"{self.severity}[{self.code}] {place}: {self.message}\n  = {self.hint}"
+
+    def as_json(self) -> dict[str, object]:
+        """The finding as `--json` prints it."""
+        return asdict(self)
+
+
+@dataclass(frozen=True)
+class Rule:
+    """What a code says; braces are filled in where it is found."""
+
+    message: str
+    hint: str
+    severity: Severity = "error"
+
+
+RULES: dict[str, Rule] = {
+    # The manifest and the files.
+    "C001": Rule(
+        "the folder has no cohort.yaml",
+        "write one with `sequela init`, or bring data in with `sequela import`",
+    ),
+    "C002": Rule(
+        "the manifest cannot be used: {fault}",
+        "mend the entry named; `sequela init` writes an annotated example",
+    ),
+    "C003": Rule(
+        "the manifest names this file for table {table}, but it is not there",
+        "put the file into the cohort folder, or correct tables.{table}.file",
+    ),
+    "C004": Rule(
+        "the file cannot be read as {format}: {fault}",
+        "write it again as CSV, TSV or Parquet; quote cells that hold the separator",
+    ),
+    "C005": Rule(
+        "the file is not UTF-8 text",
+        "save it as UTF-8 (in a spreadsheet: CSV UTF-8), so that no letter is lost",
+    ),
+    "C006": Rule(
+        "a required column is missing{looked}",
+        "add the column, or say what the file calls it in tables.{table}.columns",
+    ),
+    "C007": Rule(
+        "the table has no rows",
+        "export it again, or take tables.{table} out of the manifest",
+    ),
+    "C008": Rule(
+        "cells are separated by {separator}, not by commas; read so",
+        "nothing, if the columns are right; decimal commas are not read as numbers",
+        "warning",
+    ),
+    "C009": Rule(
+        "the manifest names no file for the table {table}",
+        "add tables.{table} to the manifest",
+    ),
+    "C010": Rule(
+        "the mapping names a column that the table does not have; it is ignored",
+        "correct the spelling in tables.{table}.columns, values or constants",
+        "warning",
+    ),
+    "C011": Rule(
+        "the table has no column of this name; it looks like {close}, misspelt",
+        "call it {close}, or rename it if it is something else; it is not used",
+        "warning",
+    ),
+    # Identifiers.
+    "C012": Rule("the id is missing", "give every row an id, or remove the row"),
+    "C013": Rule(
+        "the id stands on an earlier row too (line {first})",
+        "keep one of the rows, or give each its own id",
+    ),
+    "C014": Rule(
+        "the id begins or ends with white space",
+        "remove the spaces; with them the id matches no other table",
+    ),
+    "C015": Rule(
+        "the id is not in the table {table}",
+        "add the row to {table}, or remove this one",
+    ),
+    "C016": Rule(
+        "the text names an exam of another patient",
+        "correct exam_id or patient_id",
+    ),
+    "C017": Rule(
+        "the id holds a slash, a control character, or begins with a point",
+        "replace it: ids name files",
+    ),
+    "C020": Rule(
+        "the manifest names a table {table} that is not one of {known}; it is not read",
+        "correct its name, or take it out",
+        "warning",
+    ),
+    # Values.
+    "C021": Rule(
+        "not a number",
+        "write numbers with a point and no unit; leave the cell empty if it is not known",
+    ),
+    "C022": Rule("not a finite number", "leave the cell empty if it is not known"),
+    "C023": Rule(
+        "a calendar date stands where {unit} from the index date belong",
+        "subtract the patient's index date; no calendar date is stored in a cohort",
+    ),
+    "C024": Rule("a required value is missing", "fill it in, or remove the row"),
+    "C025": Rule(
+        "the value is not one of {choices}",
+        "write it so, or map it in tables.{table}.values",
+    ),
+    "C026": Rule(
+        "every event of endpoint {endpoint} is 1 or 2 and none is 0: it seems that 1 stands for "
+        "censored and 2 for the event",
+        "map them in the manifest: tables.outcomes.values: {{event: {{'1': 0, '2': 1}}}}",
+    ),
+    "C027": Rule(
+        "the event code is not 0 (censored) or a cause that the manifest names ({causes})",
+        "name the cause in endpoints.{endpoint}.causes, or map the code in tables.outcomes.values",
+    ),
+    "C028": Rule(
+        "the endpoint is not one that the manifest names ({endpoints})",
+        "add it to endpoints in the manifest, or correct its name here",
+    ),
+    "C029": Rule(
+        "the manifest names the endpoint {endpoint}, but no patient has it",
+        "add its rows, or take it out of the manifest",
+        "warning",
+    ),
+    # Outcomes and the order of time.
+    "C031": Rule(
+        "the time is negative or zero",
+        "time runs from the index date to the event or the last contact; remove patients who "
+        "were not followed",
+    ),
+    "C032": Rule(
+        "the patient comes under observation (entry) at or after the end of follow-up (time)",
+        "entry must be earlier than time; leave it empty if observed from the index date on",
+    ),
+    "C033": Rule(
+        "the patient has an earlier row for the same endpoint (line {first})",
+        "keep one row a patient and endpoint: the first event, or the last contact",
+    ),
+    "C034": Rule(
+        "the exam is later than the patient's last outcome or contact",
+        "correct the exam's day or the outcome's time; if the patient was followed on, say so "
+        "in another endpoint (as death)",
+    ),
+    "C035": Rule(
+        "the text could be read (available_day) before it was written (day)",
+        "correct one of the two; leave available_day empty if it was readable at once",
+    ),
+    "C036": Rule(
+        "the longest follow-up is {size} if times are in {unit}, as the manifest says",
+        "correct time_unit in the manifest, if it is wrong",
+        "warning",
+    ),
+    # Images on disk.
+    "C041": Rule("there is no such file", "copy the file, correct the path, or remove the row"),
+    "C042": Rule(
+        "the path leads out of the cohort folder",
+        "copy the file into the folder and give its relative path; links that lead out are "
+        "followed only with `links: anywhere` in the manifest",
+    ),
+    "C043": Rule(
+        "an earlier row (line {first}) names the same file",
+        "correct the path: two images cannot be one file",
+        "warning",
+    ),
+    # Clinical covariates.
+    "C051": Rule(
+        "the column is not declared in the manifest and is not used",
+        "declare it under clinical in the manifest, if a model should see it",
+        "warning",
+    ),
+    "C052": Rule(
+        "the value is not one of the levels declared ({levels})",
+        "add the level to clinical.{column}.levels, or map it in tables.patients.values",
+    ),
+    "C053": Rule(
+        "no patient has a value",
+        "take the covariate out of the manifest, or correct the column's mapping",
+        "warning",
+    ),
+    "C054": Rule(
+        "the covariate is {kind}, but has no levels",
+        "name all levels, from low to high where they have an order, in clinical.{column}.levels",
+    ),
+    "C055": Rule(
+        "the value is not 0 or 1, but the covariate is binary and has no levels",
+        "map the values in tables.patients.values, or name the two in clinical.{column}.levels",
+    ),
+}
+
+
+def finding(
+    code: str, file: str, row: int | None = None, column: str = "", **words: object
+) -> Finding:
+    """The finding that rule `code` states, its braces filled with `words`."""
+    rule = RULES[code]
+    filled = {"column": column, **words}
+    return Finding(
+        code,
+        rule.severity,
+        file,
+        row,
+        column,
+        rule.message.format(**filled),
+        rule.hint.format(**filled),
+    )
+
+
+def errors(findings: Sequence[Finding]) -> list[Finding]:
+    """The findings that stop a cohort from being read."""
+    return [item for item in findings if item.severity == "error"]

@@ -1,0 +1,124 @@
+"""Prepared views to one vector an exam: any timm network, shared over the views."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import torch
+from einops import rearrange
+from jaxtyping import Bool, Float, UInt8
+from pydantic import Field
+from safetensors.torch import load_file
+from torch import Tensor, nn
+
+from sequela.errors import UsageError
+from sequela.modalities.batch import Batch
+from sequela.settings import Settings
+
+# ImageNet's mean and standard deviation, averaged over the colours: one channel goes in.
+MEAN, DEVIATION = 0.449, 0.226
+
+
+class ImageEncoderConfig(Settings):
+    """A timm network and the weights that it starts from.
+
+    Attributes:
+        name: Any timm name; `hf-hub:` and `local-dir:` names too.
+        pretrained: Start from the weights that are published under that name.
+        weights: A safetensors file of the same network to start from instead.
+        options: Passed to the network's constructor, as `{img_size: 512}` or `{channels: [...]}`.
+        checkpointing: Recompute activations in the backward pass: less memory, more time.
+    """
+
+    name: str = "resnet50"
+    pretrained: bool = False
+    weights: Path | None = None
+    options: dict[str, Any] = Field(default_factory=dict)
+    checkpointing: bool = False
+
+
+class ImageEncoder(nn.Module):
+    """Every view through one network, GAP, Linear to `dim`; then the mean of the views present.
+
+    A learned vector for the side and one for the view are added before the mean.
+
+    Args:
+        config: The network.
+        dim: Width of the vectors that come out.
+        initial_weights: False leaves the network unfilled, for a checkpoint to follow.
+    """
+
+    def __init__(
+        self, config: ImageEncoderConfig, dim: int, *, initial_weights: bool = True
+    ) -> None:
+        super().__init__()
+        self.backbone = build_backbone(config, initial_weights=initial_weights)
+        width: Any = getattr(self.backbone, "head_hidden_size", self.backbone.num_features)
+        self.projection = nn.Linear(width, dim)
+        self.side = nn.Embedding(2, dim)
+        self.view = nn.Embedding(2, dim)
+        nn.init.normal_(self.side.weight, std=0.02)
+        nn.init.normal_(self.view.weight, std=0.02)
+
+    def forward(
+        self, batch: Batch
+    ) -> tuple[Float[Tensor, "patient exam dim"], Bool[Tensor, "patient exam"]]:
+        """One vector an exam (zeros where it has no view), and which exams have one.
+
+        Only views that are there pass the network, all in one call; what is masked is not read.
+        """
+        dim = self.projection.out_features
+        if batch.views is None or batch.view_kind is None or batch.view_mask is None:
+            return batch.day.new_zeros((*batch.day.shape, dim)), torch.zeros_like(batch.exam_mask)
+        mask = batch.view_mask
+        total = self.projection.weight.new_zeros((*mask.shape, dim))
+        if mask.any():
+            kind = batch.view_kind[mask]
+            features = self.encode(batch.views[mask])
+            # An index into VIEW_KINDS: left CC and MLO, then right CC and MLO.
+            total[mask] = features + self.side(kind // 2) + self.view(kind % 2)
+        count = mask.sum(dim=2, keepdim=True)
+        return total.sum(dim=2) / count.clamp(min=1), mask.any(dim=2)
+
+    def encode(
+        self, images: Float[Tensor, "view height width"] | UInt8[Tensor, "view height width"]
+    ) -> Float[Tensor, "view dim"]:
+        """The vector of each image, whatever exam it belongs to."""
+        features: Float[Tensor, "view dim"] = self.projection(self.backbone(normalised(images)))
+        return features
+
+
+def normalised(
+    images: Float[Tensor, "view height width"] | UInt8[Tensor, "view height width"],
+) -> Float[Tensor, "view 1 height width"]:
+    """Bytes or 0..1 to what the network was trained on, channels last in memory."""
+    scale = 255.0 if images.dtype == torch.uint8 else 1.0
+    scaled = images.to(torch.get_default_dtype()) / (scale * DEVIATION) - MEAN / DEVIATION
+    return rearrange(scaled, "v h w -> v 1 h w").contiguous(memory_format=torch.channels_last)
+
+
+def build_backbone(config: ImageEncoderConfig, *, initial_weights: bool = True) -> nn.Module:
+    """The timm network of `config`, without its classifier.
+
+    Raises:
+        UsageError: If timm has no such network, or its weights are not to be had.
+    """
+    import timm
+
+    pretrained = initial_weights and config.pretrained and config.weights is None
+    try:
+        backbone: nn.Module = timm.create_model(
+            config.name, pretrained=pretrained, in_chans=1, num_classes=0, **config.options
+        )
+    except (OSError, RuntimeError) as error:
+        raise UsageError(
+            f"the image encoder {config.name} cannot be built: {type(error).__name__}",
+            hint="`sequela list encoders` names them; without a network connection set "
+            "image.pretrained=false, or image.weights to a safetensors file on this machine",
+        ) from error
+    if initial_weights and config.weights is not None:
+        backbone.load_state_dict(load_file(config.weights), strict=False)
+    if config.checkpointing:
+        backbone.set_grad_checkpointing(True)  # type: ignore[operator]
+    return backbone.to(memory_format=torch.channels_last)

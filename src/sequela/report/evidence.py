@@ -1,0 +1,157 @@
+"""What the report is made from: the files of a work folder, read once; absent ones are None."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+import yaml
+
+from sequela.errors import DataError
+
+
+@dataclass(frozen=True)
+class RunRecord:
+    """What a run folder says about itself.
+
+    Attributes:
+        name: The folder's name.
+        config: The resolved configuration.
+        versions: Where it was last worked on: platform, processor, packages.
+        identity: Stage, variant, fold, and fingerprints of all that went in.
+        epochs: Lines of the log that report an epoch.
+    """
+
+    name: str
+    config: Mapping[str, Any]
+    versions: Mapping[str, Any]
+    identity: Mapping[str, Any]
+    epochs: Sequence[Mapping[str, Any]]
+
+    @property
+    def label(self) -> str:
+        """What a figure of the run is called."""
+        return self.name
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """The contents of a work folder; what it does not hold is None or empty.
+
+    Attributes:
+        folder: The work folder.
+        evaluation: `evaluation.json`.
+        exclusions: `exclusions.csv`.
+        splits: `splits.csv`.
+        split_settings: `splits.json`.
+        runs: The run folders, by name.
+        prepared: `prepared/prepared.json`.
+        quality: `prepared/images.parquet`, a row an image.
+        contact_sheet: Where `prepared/contact-sheet.png` stands.
+        explanations: `explanations/explanations.json`.
+        manifest: `cohort.yaml` of the cohort folder that the work folder stands in.
+    """
+
+    folder: Path
+    evaluation: Mapping[str, Any]
+    exclusions: pl.DataFrame | None
+    splits: pl.DataFrame | None
+    split_settings: Mapping[str, Any]
+    runs: tuple[RunRecord, ...]
+    prepared: Mapping[str, Any]
+    quality: pl.DataFrame | None
+    contact_sheet: Path | None
+    explanations: Mapping[str, Any]
+    manifest: Mapping[str, Any]
+
+    @property
+    def config(self) -> Mapping[str, Any]:
+        """The configuration of the first run; what the page says in words is shared by all."""
+        return next((run.config for run in self.runs if run.config), {})
+
+
+def gather(work: Path) -> Evidence:
+    """Read a work folder.
+
+    Raises:
+        DataError: If there is no `evaluation.json`, or a file is not what its name says.
+    """
+    evaluation = work / "evaluation.json"
+    if not evaluation.is_file():
+        raise DataError(
+            f"{work.name} has no evaluation.json to report",
+            hint="run `sequela evaluate` first",
+        )
+    prepared = work / "prepared"
+    sheet = prepared / "contact-sheet.png"
+    quality = prepared / "images.parquet"
+    return Evidence(
+        folder=work,
+        evaluation=_json(evaluation),
+        exclusions=_csv(work / "exclusions.csv"),
+        splits=_csv(work / "splits.csv"),
+        split_settings=_json(work / "splits.json"),
+        runs=tuple(_run(folder) for folder in sorted((work / "runs").glob("*/"))),
+        prepared=_json(prepared / "prepared.json"),
+        quality=pl.read_parquet(quality) if quality.is_file() else None,
+        contact_sheet=sheet if sheet.is_file() else None,
+        explanations=_json(work / "explanations" / "explanations.json"),
+        manifest=_yaml(work.parent / "cohort.yaml"),
+    )
+
+
+def _run(folder: Path) -> RunRecord:
+    log = folder / "log.jsonl"
+    lines = log.read_text(encoding="utf-8").splitlines() if log.is_file() else []
+    epochs = [line for line in (_line(text) for text in lines) if "train_loss" in line]
+    config = _yaml(folder / "config.yaml")
+    environments = _json(folder / "versions.json").get("environments") or [{}]
+    identity = _json(folder / "identity.json")
+    return RunRecord(folder.name, config, environments[-1], identity, epochs)
+
+
+def _line(text: str) -> Mapping[str, Any]:
+    """A line of a log; one that a killed process left half written is no line."""
+    try:
+        value = json.loads(text)
+    except ValueError:
+        return {}
+    return value if isinstance(value, dict) else {}
+
+
+def _csv(path: Path) -> pl.DataFrame | None:
+    return pl.read_csv(path, infer_schema=False) if path.is_file() else None
+
+
+def _yaml(path: Path) -> Mapping[str, Any]:
+    if not path.is_file():
+        return {}
+    try:
+        return _mapping(yaml.safe_load(path.read_text(encoding="utf-8")), path)
+    except yaml.YAMLError:
+        raise _unreadable(path, "YAML") from None
+
+
+def _json(path: Path) -> Mapping[str, Any]:
+    if not path.is_file():
+        return {}
+    try:
+        return _mapping(json.loads(path.read_text(encoding="utf-8")), path)
+    except ValueError:
+        raise _unreadable(path, "JSON") from None
+
+
+def _mapping(value: Any, path: Path) -> Mapping[str, Any]:
+    if not isinstance(value, dict):
+        raise DataError(f"{path.name} should hold an object, found a {type(value).__name__}")
+    return value
+
+
+def _unreadable(path: Path, kind: str) -> DataError:
+    return DataError(
+        f"{path.name} is not valid {kind}", hint="run the command that writes it again"
+    )

@@ -1,0 +1,143 @@
+"""`report.html`: one file that opens offline and asks the network for nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
+
+from sequela import __version__
+from sequela.report.calibration import calibration_figure, decision_figure
+from sequela.report.cohort_flow import count_flow, flow_diagram
+from sequela.report.estimates import Footnotes, printed
+from sequela.report.evidence import Evidence, gather
+from sequela.report.explanation import jpeg_uri, map_checks, read_examples
+from sequela.report.learning_curves import learning_figure
+from sequela.report.model_card import facts, is_synthetic, model_card, provenance
+from sequela.report.protocol import duration, protocol_in_words
+from sequela.report.quality import image_quality
+from sequela.report.results import ModelResult, label, read_comparisons, read_results
+from sequela.report.survival_curves import survival_figure
+from sequela.report.wording import headline, main_model, verdict
+from sequela.storage import write_text
+
+METRICS = (
+    ("auc", "AUC", "number"),
+    ("accuracy", "Accuracy", "number"),
+    ("sensitivity", "Sensitivity", "number"),
+    ("specificity", "Specificity", "number"),
+    ("hazard_ratio", "Hazard ratio", "ratio"),
+    ("log_rank_p", "Log-rank p", "p"),
+    ("wald_p", "Wald p", "p"),
+)
+PROBABILITY_METRICS = (
+    ("harrell_c", "Harrell’s C", "number"),
+    ("uno_c", "Uno’s C", "number"),
+    ("brier", "Brier", "number"),
+    ("ipa", "Brier gain (IPA)", "number"),
+    ("observed_expected", "Observed / expected", "ratio"),
+    ("calibration_slope", "Calibration slope", "ratio"),
+    ("ici", "Calibration error (ICI)", "number"),
+)
+_SHEET_SIDE = 1200
+
+
+def write_report(work: Path, out: Path) -> Path:
+    """Write the report of a work folder as one self-contained HTML file.
+
+    Args:
+        work: The folder with `evaluation.json` and what stands beside it.
+        out: The file to write.
+
+    Returns:
+        `out`.
+
+    Raises:
+        DataError: If there is no evaluation, or it cannot be read.
+    """
+    write_text(out, render(gather(work)))
+    return out
+
+
+def render(evidence: Evidence) -> str:
+    """The page as HTML, the same bytes for the same evidence."""
+    environment = Environment(
+        loader=PackageLoader("sequela.report"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.globals.update(footnotes=Footnotes, label=label, verdict=verdict)
+    environment.filters.update(printed=printed, duration=duration)
+    return environment.get_template("page.html").render(**_contents(evidence))
+
+
+def _contents(evidence: Evidence) -> dict[str, Any]:
+    evaluation = evidence.evaluation
+    results = read_results(evaluation)
+    sets = read_comparisons(evaluation, results)
+    flow = None if evidence.splits is None else count_flow(evidence.splits, evidence.exclusions)
+    days = [result.table_day for result in results if result.table_day is not None]
+    return {
+        "version": __version__,
+        "title": str(evidence.manifest.get("name") or "Predictions"),
+        "synthetic": is_synthetic(evidence, results),
+        "endpoint": results[0].endpoint if results else "the event",
+        "level": f"{float((evaluation.get('settings') or {}).get('level') or 0.95) * 100:g}",
+        "table_time": duration(days[0]) if days else "",
+        "results": results,
+        "main": main_model(results),
+        "metrics": METRICS,
+        "probability_metrics": PROBABILITY_METRICS,
+        "comparisons": sets,
+        "headline": headline(results, sets),
+        "facts": facts(results),
+        "flow": flow,
+        "diagram": None if flow is None else Markup(flow_diagram(flow)),  # noqa: S704 escaped there
+        "protocol": protocol_in_words(evidence.config, evidence.split_settings, evaluation),
+        "examples": read_examples(evidence.explanations, evidence.folder / "explanations"),
+        "examples_rule": str(evidence.explanations.get("rule") or ""),
+        "map_checks": map_checks(evidence.explanations),
+        "quality": None if evidence.quality is None else image_quality(evidence.quality),
+        "contact_sheet": jpeg_uri(evidence.contact_sheet, _SHEET_SIDE),
+        "card": model_card(evidence, results),
+        "provenance": provenance(evidence, results),
+        **_drawings(evidence, results),
+    }
+
+
+def _drawings(evidence: Evidence, results: Sequence[ModelResult]) -> dict[str, Any]:
+    curves, calibrations, decisions, learning = [], [], [], []
+    for row, one in enumerate(_main_first(results)):
+        if one.curves:
+            drawing = survival_figure(one.curves, f"survival-{row}", one.label, one.endpoint)
+            curves.append((one, drawing))
+        if one.calibration:
+            drawing = calibration_figure(one.calibration, f"calibration-{row}", one.label)
+            calibrations.append((one, drawing))
+        if one.decision:
+            decisions.append((one, decision_figure(one.decision, f"decision-{row}", one.label)))
+    for row, run in enumerate(evidence.runs):
+        if run.epochs:
+            learning.append((run, learning_figure(run.epochs, f"learning-{row}", run.name)))
+    drawn: dict[str, list[tuple[Any, str]]] = {
+        "curves": curves,
+        "calibrations": calibrations,
+        "decisions": decisions,
+        "learning": learning,
+    }
+    # Matplotlib escapes the text it writes into an SVG.
+    return {
+        name: [(about, Markup(svg)) for about, svg in pairs]  # noqa: S704
+        for name, pairs in drawn.items()
+    }
+
+
+def _main_first(results: Sequence[ModelResult]) -> list[ModelResult]:
+    """The order of drawings: the model the page is about, what it has to beat, the others."""
+    main = main_model(results)
+    return sorted(results, key=lambda one: (one is not main, one.variant != "cox-clinical"))

@@ -1,0 +1,33 @@
+"""What a model says of cases, and at which times."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Float
+
+YEAR = 365.25
+"""Days."""
+_NEAR = 7.0  # a year's end this close to the last time is the last time
+
+
+@dataclass(frozen=True)
+class Answers:
+    """Risk and survival of some cases.
+
+    Attributes:
+        risk: Higher is worse.
+        times: Days after the landmark.
+        survival: Probability of being free of the event at those times.
+    """
+
+    risk: Float[np.ndarray, " case"]
+    times: tuple[float, ...]
+    survival: Float[np.ndarray, "case time"]
+
+
+def yearly_grid(end: float) -> tuple[float, ...]:
+    """The end of every year before `end`, and `end`, in days."""
+    years = np.arange(1, end // YEAR + 1) * YEAR
+    return (*(float(year) for year in years if year < end - _NEAR), end)

@@ -1,0 +1,76 @@
+"""The whole configuration: one section a room, read from YAML and the command line."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import yaml
+from pydantic import Field
+
+from sequela.cohort.selection import ProtocolSettings
+from sequela.cohort.splits import SplitSettings
+from sequela.evaluation.settings import EvaluationSettings
+from sequela.modalities.mammogram import PixelPolicy
+from sequela.modalities.text import TextSettings
+from sequela.models.build import ModelConfig
+from sequela.models.heads import BinaryHeadConfig, HeadConfig
+from sequela.models.lumin import LuminConfig
+from sequela.settings import Settings
+from sequela.storage import fingerprint
+from sequela.training.fitting import MachineSettings, PretrainSettings, TrainSettings
+
+ALIGNED = ("protocol", "split", "images", "text", "model", "pretrain")
+PREDICTED = ("protocol", "split", "images", "text", "model", "head", "train")
+
+
+class ExplainSettings(Settings):
+    """Whose predictions are explained.
+
+    Attributes:
+        patients: How many test patients; the highest and the lowest risks are taken.
+    """
+
+    patients: int = Field(default=4, ge=1)
+
+
+class Configuration(Settings):
+    """Everything that a user can ask for; `machine` alone changes no result.
+
+    Attributes:
+        protocol: From where patients are seen, and what is predicted.
+        split: How patients are divided.
+        images: How a mammogram becomes pixels.
+        text: How a text becomes tokens.
+        model: The full model; a variant leaves something out of it.
+        head: What the logits say.
+        pretrain: Alignment of image and text.
+        train: Prediction of the outcome.
+        evaluation: How predictions become numbers.
+        explain: Whose predictions are explained.
+        machine: Where and how fast.
+    """
+
+    protocol: ProtocolSettings = ProtocolSettings()
+    split: SplitSettings = SplitSettings()
+    images: PixelPolicy = PixelPolicy()
+    text: TextSettings = TextSettings()
+    model: ModelConfig = LuminConfig()
+    head: HeadConfig = Field(default=BinaryHeadConfig(), discriminator="kind")
+    pretrain: PretrainSettings = PretrainSettings()
+    train: TrainSettings = TrainSettings()
+    evaluation: EvaluationSettings = EvaluationSettings()
+    explain: ExplainSettings = ExplainSettings()
+    machine: MachineSettings = MachineSettings()
+
+    def as_values(self) -> dict[str, Any]:
+        """Every setting as plain values, defaults included."""
+        return self.model_dump(mode="json")
+
+    def as_yaml(self) -> str:
+        """Every setting as YAML that `read_settings` reads back."""
+        return yaml.safe_dump(self.as_values(), sort_keys=False, allow_unicode=True)
+
+    @property
+    def fingerprint(self) -> str:
+        """SHA-256 of all sections that a result depends on."""
+        return fingerprint(self.model_dump_json(exclude={"machine", "explain", "evaluation"}))

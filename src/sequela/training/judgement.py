@@ -1,0 +1,93 @@
+"""How good predictions are on validation patients, and whether these patients can say so."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Bool, Float
+
+from sequela.errors import DataError, UndefinedMetricError
+from sequela.evaluation.discrimination import auc
+from sequela.survival.followup import Followup
+
+
+@dataclass(frozen=True)
+class Target:
+    """What is predicted.
+
+    Attributes:
+        cause: The event; others compete.
+        horizon: Days after the landmark by which it happens, None for ever.
+    """
+
+    cause: int = 1
+    horizon: float | None = None
+
+    def happened(self, followup: Followup) -> Bool[np.ndarray, " patient"]:
+        """True where the event was seen in time."""
+        by_then = followup.time <= (np.inf if self.horizon is None else self.horizon)
+        happened: Bool[np.ndarray, " patient"] = (followup.event == self.cause) & by_then
+        return happened
+
+    def known(self, followup: Followup) -> Bool[np.ndarray, " patient"]:
+        """True unless the patient left before it could be told."""
+        if self.horizon is None:
+            return np.ones(len(followup), dtype=bool)
+        return (followup.time > self.horizon) | (followup.event > 0)
+
+
+def require_both(followup: Followup, target: Target, part: str) -> None:
+    """Refuse patients from whom nothing can be learnt, or by whom nothing can be judged.
+
+    Args:
+        followup: Of the patients of one part.
+        target: What is predicted.
+        part: Its name, as in `training patients of fold 2`.
+
+    Raises:
+        DataError: If none of them has the event in time, or none is known to be without it.
+    """
+    happened = target.happened(followup)
+    without = target.known(followup) & ~happened
+    if happened.any() and without.any():
+        return
+    by = "" if target.horizon is None else f" within {target.horizon:g} days"
+    raise DataError(
+        f"{part}: {happened.sum()} case(s) with event {target.cause}{by} and {without.sum()} "
+        f"without, of {len(followup)}; both kinds are needed",
+        hint="use fewer folds, a larger split.validation, another split.seed or a longer "
+        "protocol.horizon, and prepare in another work folder",
+    )
+
+
+def judged(
+    risk: Float[np.ndarray, " patient"], followup: Followup, target: Target
+) -> dict[str, float]:
+    """AUC, Youden's threshold and the median risk, over patients whose status is known.
+
+    An AUC that does not exist is left out, and so is the threshold.
+    """
+    known = target.known(followup)
+    values = {"median_risk": float(np.median(risk))}
+    happened = target.happened(followup)[known]
+    try:
+        values["auc"] = auc(risk[known], happened)
+    except UndefinedMetricError:
+        return values
+    return {**values, "threshold": youden_threshold(risk[known], happened)}
+
+
+def youden_threshold(
+    risk: Float[np.ndarray, " patient"], happened: Bool[np.ndarray, " patient"]
+) -> float:
+    """The risk from which on patients are called positive, so that J is largest.
+
+    J is sensitivity + specificity - 1 (Youden 1950); of equals, the highest threshold.
+    """
+    order = np.argsort(-risk, kind="stable")
+    last = np.append(np.diff(risk[order]) != 0, [True])
+    sensitivity = np.cumsum(happened[order]) / happened.sum()
+    fall_out = np.cumsum(~happened[order]) / (~happened).sum()
+    best = np.argmax((sensitivity - fall_out)[last])
+    return float(risk[order][last][best])

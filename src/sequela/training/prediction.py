@@ -1,0 +1,250 @@
+"""What trained runs predict, as the table that evaluation reads."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import polars as pl
+import torch
+from torch import nn
+
+from sequela.cohort.patient import Case
+from sequela.errors import DataError
+from sequela.evaluation.predictions import SCHEMA, Predictions, Provenance, survival_column
+from sequela.modalities.text import TextSettings
+from sequela.models.build import build_model
+from sequela.models.heads import BinaryHead, Head, head_from_state
+from sequela.models.lumin import LuminConfig
+from sequela.survival.followup import Followup
+from sequela.training.answers import Answers, yearly_grid
+from sequela.training.baselines import FAMILY, baseline_answers
+from sequela.training.checkpoint import read_tensors
+from sequela.training.fitting import MachineSettings
+from sequela.training.inputs import Sources, case_inputs, require_modalities
+from sequela.training.loading import read_ahead
+from sequela.training.project import Fold, Project
+from sequela.training.run import Run
+from sequela.training.sampling import Rows, ordered_batches
+from sequela.training.vocabulary import kept_tokenizer
+
+_BATCH = 16
+
+
+@dataclass(frozen=True)
+class Trained:
+    """A run's model as it was kept, with all that using it needs.
+
+    Attributes:
+        model: In evaluation mode.
+        config: What was built.
+        head: What its logits say.
+        tokenizer: None where it reads no texts.
+        text: How texts become tokens.
+        metadata: All that the checkpoint says.
+    """
+
+    model: nn.Module
+    config: LuminConfig
+    head: Head
+    tokenizer: Any
+    text: TextSettings
+    metadata: dict[str, Any]
+
+
+def load_trained(run: Run, device: torch.device | None = None) -> Trained:
+    """The model that a finished run kept.
+
+    Raises:
+        DataError: If nothing has been trained there.
+        LockedError: If its tokenizer was exchanged.
+    """
+    tensors, metadata = read_tensors(run.checkpoint)
+    head = head_from_state(metadata["head"])
+    config = LuminConfig.model_validate(metadata["model"])
+    model = build_model(config, head.logits, initial_weights=False)
+    model.load_state_dict(tensors)
+    return Trained(
+        model.to(device or torch.device("cpu")).eval(),
+        config,
+        head,
+        kept_tokenizer(run, metadata["tokenizer"]),
+        TextSettings.model_validate(metadata["text"]),
+        metadata,
+    )
+
+
+def survival_grid(head: Head) -> tuple[float, ...]:
+    """Every year that the head knows of and its last day; for a binary head, its horizon."""
+    return head.grid if isinstance(head, BinaryHead) else yearly_grid(max(head.grid))
+
+
+def answers(
+    trained: Trained, cases: Sequence[Case], sources: Sources, machine: MachineSettings
+) -> Answers:
+    """Risk and survival of cases, whoever's they are."""
+    inputs = case_inputs(cases, trained.config, sources)
+    device = next(trained.model.parameters()).device
+    logits = []
+    batches = ordered_batches(np.arange(len(cases)), _BATCH)
+    with torch.no_grad():
+        for _, batch in read_ahead(inputs, batches, machine.workers):
+            logits.append(trained.model(batch.to(device)).logits.double().cpu())
+    joined = torch.cat(logits)
+    times = survival_grid(trained.head)
+    return Answers(
+        trained.head.risk(joined).numpy(), times, trained.head.survival(joined, times).numpy()
+    )
+
+
+def predict(run: Run, project: Project, *, external: bool = False) -> Predictions:
+    """What a run predicts, also written to its folder unless the cohort is another one.
+
+    Args:
+        run: A finished run.
+        project: The cohort it was trained on, or with `external` any other.
+        external: Predict every case; otherwise validation and test patients of the run's fold,
+            the former because thresholds come from them.
+
+    Raises:
+        DataError: If the run is not finished, or the cohort lacks what the model reads.
+        LockedError: If images were prepared by another pixel policy than the run's.
+    """
+    if not run.finished:
+        raise DataError(
+            f"run {run.name} is not finished", hint="run `sequela train` again: it goes on"
+        )
+    metadata = run.metadata()
+    rows = _rows(project, metadata, external=external)
+    chosen = np.concatenate([part for _, part in rows])
+    cases = [project.selection.cases[row] for row in chosen]
+    said = _said(run, metadata, cases, project)
+    parts = [name for name, part in rows for _ in part]
+    followup = project.selection.followup[chosen]
+    table = prediction_table(metadata, cases, parts, followup, said)
+    predictions = Predictions(table, provenance(metadata, project, external=external))
+    if not external:
+        predictions.write(run.predictions)
+    return predictions
+
+
+def _said(run: Run, metadata: dict[str, Any], cases: Sequence[Case], project: Project) -> Answers:
+    if metadata["family"] == FAMILY:
+        return baseline_answers(metadata, cases, project)
+    machine = project.configuration.machine
+    trained = load_trained(run, machine.torch_device())
+    return answers(trained, cases, _sources(project, trained), machine)
+
+
+def _sources(project: Project, trained: Trained) -> Sources:
+    store = project.prepared if trained.config.image else None
+    if store is not None:
+        store.require_policy(trained.metadata["pixels"])
+    tokenizer = trained.tokenizer if project.has_texts else None
+    sources = Sources(store, tokenizer, trained.text)
+    require_modalities(trained.config, sources, f"variant {trained.metadata['variant']}")
+    return sources
+
+
+def _rows(project: Project, metadata: dict[str, Any], *, external: bool) -> list[tuple[str, Rows]]:
+    if external:
+        return [("external", np.arange(len(project.selection.cases)))]
+    fold = Fold(metadata["repeat"], metadata["fold"])
+    return [(part, project.rows(part, fold)) for part in ("validation", "test")]
+
+
+def prediction_table(
+    metadata: dict[str, Any],
+    cases: Sequence[Case],
+    parts: Sequence[str],
+    followup: Followup,
+    said: Answers,
+) -> pl.DataFrame:
+    """The rows of `predictions.parquet`.
+
+    Args:
+        metadata: Of the checkpoint.
+        cases: Whose predictions they are.
+        parts: The split of each case.
+        followup: What became of each.
+        said: What the model says of each.
+    """
+    constants = {
+        "model": metadata["family"],
+        "variant": metadata["variant"],
+        "endpoint": metadata["protocol"]["endpoint"],
+        **{name: metadata[name] for name in ("repeat", "fold", "seed")},
+    }
+    columns = {
+        "split": list(parts),
+        "patient_id": [case.patient_id for case in cases],
+        "landmark": [case.landmark for case in cases],
+        "entry": [None] * len(cases) if followup.entry is None else followup.entry,
+        "time": followup.time,
+        "event": followup.event,
+        "risk": said.risk,
+        **{survival_column(t): said.survival[:, i] for i, t in enumerate(said.times)},
+    }
+    table = pl.DataFrame(columns).with_columns(
+        [pl.lit(value).alias(name) for name, value in constants.items()]
+    )
+    times = [survival_column(time) for time in said.times]
+    return table.select(
+        [pl.col(name).cast(kind) for name, kind in SCHEMA.items()] + [pl.col(t) for t in times]
+    )
+
+
+def provenance(metadata: dict[str, Any], project: Project, *, external: bool) -> Provenance:
+    """Where the predictions come from."""
+    return Provenance(
+        protocol=metadata["protocol"]["name"],
+        cause=metadata["cause"],
+        horizon=metadata["horizon"],
+        epoch_chosen_on=metadata["epoch_chosen_on"],
+        cohort=project.cohort.fingerprint,
+        splits="" if external else metadata["splits"],
+        configuration=metadata["configuration"],
+        synthetic=project.cohort.manifest.synthetic,
+    )
+
+
+def collect_predictions(work: Path) -> Predictions:
+    """The predictions of all runs in one table, also written to the work folder.
+
+    Raises:
+        DataError: If there are none, or they do not answer one question about one cohort.
+    """
+    files = sorted((work / "runs").glob("*/predictions.parquet"))
+    if not files:
+        raise DataError("no run has predicted anything yet", hint="run `sequela predict` first")
+    tables = [Predictions.read(file) for file in files]
+    predictions = Predictions(
+        pl.concat([one.table for one in tables], how="diagonal"),
+        _common([one.provenance for one in tables], [file.parent.name for file in files]),
+    )
+    predictions.write(work / "predictions.parquet")
+    return predictions
+
+
+_QUESTION = ("protocol", "cause", "horizon", "cohort", "splits")
+
+
+def _common(provenances: Sequence[Provenance], names: Sequence[str]) -> Provenance:
+    first = provenances[0]
+    for name, other in zip(names, provenances, strict=True):
+        differing = [f for f in _QUESTION if getattr(other, f) != getattr(first, f)]
+        if differing:
+            raise DataError(
+                f"runs {names[0]} and {name} do not answer the same question about the same "
+                f"patients: {', '.join(differing)} differ",
+                hint="predict again after training with the present configuration, or delete "
+                "the folder of the run that is out of date",
+            )
+    chosen = {one.epoch_chosen_on for one in provenances}
+    order = ("test", "unknown", "training", "validation", "none")
+    worst = next(name for name in order if name in chosen)
+    notes = tuple(dict.fromkeys(note for one in provenances for note in one.notes))
+    return first.evolve(epoch_chosen_on=worst, notes=notes)

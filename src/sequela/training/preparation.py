@@ -1,0 +1,85 @@
+"""What is made once for all runs: exclusions, the division, prepared images, a tiny encoder."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from sequela.cohort.splits import draw_splits
+from sequela.modalities.preparation import PreparationReport, prepare_images
+from sequela.modalities.text import joined, train_tiny_encoder
+from sequela.training.project import TINY, Fold, Project
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """What a preparation made.
+
+    Attributes:
+        cases: How many the protocol makes.
+        patients: Whose they are.
+        exclusions: How many rows `exclusions.csv` has.
+        images: What became of the images, None where the cohort has none.
+        encoders: How many tiny text encoders were made, one a fold.
+    """
+
+    cases: int
+    patients: int
+    exclusions: int
+    images: PreparationReport | None
+    encoders: int
+
+
+def prepare(project: Project, *, divide: bool = True) -> Prepared:
+    """Make all that runs need; what was made before and still fits is left as it is.
+
+    Args:
+        project: An opened cohort.
+        divide: False for a cohort that is only predicted on: no division, no encoder.
+
+    Raises:
+        DataError: If a part of the division lacks patients with or without the event.
+        LockedError: If the work folder holds another division.
+    """
+    selection = project.selection
+    selection.write_exclusions(project.work / "exclusions.csv")
+    if divide:
+        splits = draw_splits(project.cohort, selection, project.configuration.split)
+        splits.write(project.work)
+    report = None
+    if paths := project.cohort.image_paths:
+        report = prepare_images(
+            paths.items(),
+            project.work / "prepared",
+            project.configuration.images,
+            project.configuration.machine.cores,
+        )
+    return Prepared(
+        cases=len(selection.cases),
+        patients=len({case.patient_id for case in selection.cases}),
+        exclusions=len(selection.exclusions),
+        images=report,
+        encoders=_make_encoders(project) if divide else 0,
+    )
+
+
+def _make_encoders(project: Project) -> int:
+    if project.configuration.text.encoder != TINY or not project.has_texts:
+        return 0
+    made = 0
+    for fold in project.folds:
+        folder = Path(project.text_encoder(fold))
+        if not (folder / "config.json").exists():
+            seed = project.configuration.train.seed
+            train_tiny_encoder(
+                training_texts(project, fold), folder, project.configuration.text, seed=seed
+            )
+            made += 1
+    return made
+
+
+def training_texts(project: Project, fold: Fold) -> list[str]:
+    """Every text of an exam of the fold's training patients, each different one once."""
+    patients = [project.cohort.patient(name) for name in sorted(project.patients("train", fold))]
+    texts = (joined(exam.texts) for patient in patients for exam in patient.exams)
+    return [text for text in dict.fromkeys(texts) if text]

@@ -1,0 +1,118 @@
+"""Alignment of images and texts, before any outcome is seen (LUMIN's DMA)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+
+from sequela.errors import DataError, UsageError
+from sequela.models.contrastive import AlignmentModel
+from sequela.progress import Advance, console
+from sequela.training.configuration import ALIGNED
+from sequela.training.fit_run import fit_run
+from sequela.training.fitting import PretrainSettings
+from sequela.training.inputs import Sources, in_training, pair_inputs, require_modalities
+from sequela.training.loop import Fit
+from sequela.training.objectives import Alignment, Examples
+from sequela.training.project import Fold, Project
+from sequela.training.run import Purpose, Run, opened_run
+from sequela.training.sampling import keyed_seed
+
+NAME = "pretrain"
+
+
+@dataclass(frozen=True)
+class Aligning:
+    """A prepared pre-training: the task, and what its checkpoint says of itself."""
+
+    task: Fit
+    purpose: Purpose
+    metadata: dict[str, Any]
+
+
+def aligning(project: Project, fold: Fold) -> Aligning:
+    """Everything up to the first step of pre-training.
+
+    Raises:
+        DataError: If the cohort lacks images or texts, or has too few exams with both.
+    """
+    configuration, settings = project.configuration, project.configuration.pretrain
+    tokenizer = project.tokenizer(fold)
+    sources = Sources(project.store, tokenizer, configuration.text)
+    config = project.model(fold)
+    if config.image is None or config.text is None:
+        raise UsageError(
+            "pre-training aligns images and texts, and the model section leaves one of them out",
+            hint="give both model.image and model.text, or leave out pre-training",
+        )
+    require_modalities(config, sources, "pre-training")
+    torch.manual_seed(keyed_seed(settings.seed))
+    model = AlignmentModel(config.image, config.text, config.dim)
+    objective, inputs = _alignment(project, fold, sources, settings)
+    identity = {
+        "stage": "pretrain",
+        **vars(fold),
+        **project.fingerprints(tokenizer),
+    }
+    metadata = {"model": config.model_dump(mode="json"), **identity}
+    if settings.include_validation:
+        settings = settings.evolve(select="last")
+    task = Fit(
+        model,
+        objective,
+        in_training(inputs, settings),
+        inputs,
+        settings,
+        configuration.machine,
+    )
+    return Aligning(task, Purpose(configuration.as_values(), ALIGNED, identity), metadata)
+
+
+def pretrain(
+    project: Project, fold: Fold, advance: Advance = lambda _: None, *, restart: bool = False
+) -> Run:
+    """Align image and text of training patients' exams; a finished run is left as it is.
+
+    Args:
+        project: Prepared.
+        fold: Whose training patients.
+        advance: Told of epochs.
+        restart: Throw away what stands in the run's folder.
+    """
+    prepared = aligning(project, fold)
+    with opened_run(project.run_folder(NAME, fold), prepared.purpose, restart=restart) as run:
+        if run.finished:
+            console.print(f"{run.name} is finished already", highlight=False)
+            advance(prepared.task.settings.epochs)
+        else:
+            fit_run(run, prepared.task, prepared.metadata, advance)
+    return run
+
+
+def _alignment(
+    project: Project, fold: Fold, sources: Sources, settings: PretrainSettings
+) -> tuple[Alignment, Any]:
+    train, validation = (project.patients(part, fold) for part in ("train", "validation"))
+    inputs = pair_inputs(project, train | validation, sources)
+    held_out = np.array([patient in validation for patient in inputs.patients], dtype=bool)
+    learnt = np.ones(len(inputs), dtype=bool) if settings.include_validation else ~held_out
+    judging = held_out & ~learnt
+    for part, rows, needed in (
+        ("training", learnt, True),
+        ("validation", judging, not settings.include_validation and settings.select != "last"),
+    ):
+        patients = {inputs.patients[row] for row in np.flatnonzero(rows)}
+        if needed and len(patients) < 2:
+            raise DataError(
+                f"alignment contrasts patients: {len(patients)} {part} patient(s) have an exam "
+                "with both images and a text, 2 are needed",
+                hint="check exam_id in the texts table, or leave out pre-training: "
+                "train lumin-without-pretraining",
+            )
+    examples = Examples(
+        np.flatnonzero(learnt), np.flatnonzero(judging), settings.batch, settings.seed
+    )
+    return Alignment(inputs.patients, examples), inputs

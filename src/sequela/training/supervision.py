@@ -1,0 +1,172 @@
+"""Training of a variant on what became of patients."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import nn
+
+from sequela.errors import DataError
+from sequela.models.build import ModelConfig, build_model
+from sequela.models.contrastive import load_aligned
+from sequela.models.heads import Head, fit_head
+from sequela.models.lumin import variant as variant_of
+from sequela.progress import Advance, console
+from sequela.storage import fingerprint
+from sequela.training.checkpoint import read_tensors
+from sequela.training.configuration import PREDICTED
+from sequela.training.fit_run import fit_run
+from sequela.training.fitting import TrainSettings
+from sequela.training.inputs import Sources, case_inputs, in_training, require_modalities
+from sequela.training.judgement import require_both
+from sequela.training.loop import Fit
+from sequela.training.objectives import Examples, Supervised
+from sequela.training.pretraining import NAME as PRETRAINING
+from sequela.training.project import Fold, Project
+from sequela.training.run import Purpose, Run, opened_run
+from sequela.training.sampling import keyed_seed
+from sequela.training.vocabulary import keep_tokenizer
+
+
+@dataclass(frozen=True)
+class Training:
+    """A prepared training: the task, and what its checkpoint says of itself."""
+
+    task: Fit
+    purpose: Purpose
+    metadata: dict[str, Any]
+    tokenizer: Any
+
+
+def training(project: Project, variant: str, fold: Fold) -> Training:
+    """Everything up to the first step of training.
+
+    Raises:
+        DataError: If the cohort lacks what the variant reads, a part lacks patients with or
+            without the event, or the alignment that it starts from has not been done.
+    """
+    configuration, settings = project.configuration, project.configuration.train
+    config = variant_of(variant, project.model(fold))
+    tokenizer = project.tokenizer(fold) if config.text is not None else None
+    sources = Sources(project.store if config.image else None, tokenizer, configuration.text)
+    require_modalities(config, sources, f"variant {variant}")
+    objective = _supervised(project, fold, settings)
+    aligned = _aligned_run(project, fold) if config.pretrained_alignment else None
+    identity = {
+        "stage": "train",
+        "variant": variant,
+        **vars(fold),
+        **project.fingerprints(tokenizer),
+        "alignment": fingerprint(aligned.checkpoint) if aligned else None,
+    }
+    if config.image is None:
+        identity["pixels"] = None
+    inputs = case_inputs(project.selection.cases, config, sources)
+    metadata = {
+        **identity,
+        "family": "lumin",
+        "model": _portable(config).model_dump(mode="json"),
+        "head": objective.head.state(),
+        "truncated_texts": inputs.texts.truncated if inputs.texts else None,
+        **described(project),
+    }
+    task = Fit(
+        _fresh(config, objective.head, settings, aligned),
+        objective,
+        in_training(inputs, settings),
+        inputs,
+        settings,
+        configuration.machine,
+    )
+    purpose = Purpose(configuration.as_values(), PREDICTED, identity)
+    return Training(task, purpose, metadata, tokenizer)
+
+
+def train(
+    project: Project,
+    variant: str,
+    fold: Fold,
+    advance: Advance = lambda _: None,
+    *,
+    restart: bool = False,
+) -> Run:
+    """Train a variant; a finished run is left as it is.
+
+    Args:
+        project: Prepared, and pre-trained if the variant starts from aligned encoders.
+        variant: One of `models.build.VARIANTS`.
+        fold: Whose training patients.
+        advance: Told of epochs.
+        restart: Throw away what stands in the run's folder.
+    """
+    prepared = training(project, variant, fold)
+    with opened_run(project.run_folder(variant, fold), prepared.purpose, restart=restart) as run:
+        if run.finished:
+            console.print(f"{run.name} is finished already", highlight=False)
+            advance(prepared.task.settings.epochs)
+        else:
+            keep_tokenizer(prepared.tokenizer, run)
+            fit_run(run, prepared.task, prepared.metadata, advance)
+    return run
+
+
+def described(project: Project) -> dict[str, Any]:
+    """What every checkpoint says of where it comes from, in values that JSON holds."""
+    configuration, target = project.configuration, project.target
+    return {
+        "protocol": configuration.protocol.model_dump(mode="json"),
+        "images": configuration.images.model_dump(mode="json"),
+        "text": configuration.text.model_dump(mode="json"),
+        "cause": target.cause,
+        "horizon": target.horizon,
+        "seed": configuration.train.seed,
+        "configuration": configuration.fingerprint,
+        "synthetic": project.cohort.manifest.synthetic,
+    }
+
+
+def require_outcomes(project: Project, fold: Fold, parts: tuple[str, ...]) -> None:
+    """Refuse a fold in which a part lacks patients with or without the event."""
+    for part in parts:
+        followup = project.selection.followup[project.rows(part, fold)]
+        where = f" of repeat {fold.repeat}, fold {fold.fold}" if len(project.folds) > 1 else ""
+        require_both(followup, project.target, f"{part} patients{where}")
+
+
+def _supervised(project: Project, fold: Fold, settings: TrainSettings) -> Supervised:
+    require_outcomes(project, fold, ("train", "validation"))
+    followup, target = project.selection.followup, project.target
+    rows = project.rows("train", fold)
+    head = fit_head(project.configuration.head, followup[rows], target.horizon, target.cause)
+    examples = Examples(rows, project.rows("validation", fold), settings.batch, settings.seed)
+    return Supervised(head, followup, target, examples)
+
+
+def _aligned_run(project: Project, fold: Fold) -> Run:
+    run = Run(project.run_folder(PRETRAINING, fold))
+    if not run.finished:
+        raise DataError(
+            "the variant starts from aligned encoders, and the alignment is not finished",
+            hint="run `sequela pretrain` first, or train lumin-without-pretraining",
+        )
+    return run
+
+
+def _fresh(
+    config: ModelConfig, head: Head, settings: TrainSettings, aligned: Run | None
+) -> nn.Module:
+    torch.manual_seed(keyed_seed(settings.seed))
+    model = build_model(config, head.logits)
+    if aligned is not None:
+        load_aligned(model, read_tensors(aligned.checkpoint)[0])
+    return model
+
+
+def _portable(config: ModelConfig) -> ModelConfig:
+    """The same without the path of the text encoder, which its weights no longer need."""
+    if config.text is None:
+        return config
+    name = config.text.encoder.rsplit("/", 1)[-1]
+    return config.evolve(text=config.text.evolve(encoder=name))

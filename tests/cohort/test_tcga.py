@@ -1,0 +1,75 @@
+"""Public pathology cohorts are read by a manifest alone, with their published folds."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+import pytest
+import yaml
+
+from sequela.cohort.checks import check_cohort
+from sequela.cohort.cohort import read_cohort
+from sequela.cohort.selection import ProtocolSettings, select_cases
+from sequela.cohort.splits import SplitSettings, draw_splits
+
+MANIFEST: dict[str, Any] = {
+    "name": "tcga",
+    "endpoints": {"os": {"causes": {1: "death"}}, "dss": {}, "dfi": {}, "pfi": {}},
+    "clinical": {
+        "age": {"kind": "numeric", "unit": "years"},
+        "sex": {"kind": "binary", "levels": ["female", "male"]},
+    },
+    "tables": {
+        "patients": {"file": "patients.csv"},
+        "outcomes": {"file": "outcomes.csv"},
+        "texts": {"file": "texts.csv", "constants": {"day": 0}},
+        "expression": {"file": "expression.parquet"},
+    },
+}
+
+
+@pytest.fixture
+def luad(shared_data: Path, tmp_path: Path) -> Path:
+    for name in ("patients", "outcomes", "texts", "published-folds"):
+        shutil.copy(shared_data / "tcga" / "luad" / f"{name}.csv", tmp_path)
+    (tmp_path / "cohort.yaml").write_text(yaml.safe_dump(MANIFEST))
+    return tmp_path
+
+
+def test_reports_are_seen_without_exams_and_published_folds_are_followed(luad: Path) -> None:
+    # Of the public table: reports that are empty, and patients who were not followed.
+    assert {item.code for item in check_cohort(luad)} <= {"C024", "C031", "C051"}
+    outcomes = pl.read_csv(luad / "outcomes.csv").filter(pl.col("time") > 0)
+    outcomes.write_csv(luad / "outcomes.csv")
+    texts = pl.read_csv(luad / "texts.csv").filter(pl.col("text").str.strip_chars() != "")
+    texts.write_csv(luad / "texts.csv")
+    cohort = read_cohort(luad)
+    protocol = ProtocolSettings(name="cross-validation", endpoint="os", horizon=None)
+    selection = select_cases(cohort, protocol)
+    assert len(cohort.patients) == 453
+    assert sum(len(case.texts) for case in selection.cases) > 300
+    splits = draw_splits(cohort, selection, SplitSettings(file="published-folds.csv"))
+    published = pl.read_csv(luad / "published-folds.csv").filter(fold=2, split="val")
+    tested = {name for name, part in splits.of(0, 2).items() if part == "test"}
+    assert tested == set(published["patient_id"]) & {case.patient_id for case in selection.cases}
+
+
+def test_sites_are_kept_together_where_that_is_asked(luad: Path) -> None:
+    outcomes = pl.read_csv(luad / "outcomes.csv").filter(pl.col("time") > 0)
+    outcomes.write_csv(luad / "outcomes.csv")
+    texts = pl.read_csv(luad / "texts.csv").filter(pl.col("text").str.strip_chars() != "")
+    texts.write_csv(luad / "texts.csv")
+    cohort = read_cohort(luad)
+    protocol = ProtocolSettings(name="cross-validation", endpoint="os", horizon=None)
+    selection = select_cases(cohort, protocol)
+    splits = draw_splits(cohort, selection, SplitSettings(folds=5, group="site"))
+    for fold in range(5):
+        parts: dict[str, set[str]] = {}
+        for name, part in splits.of(0, fold).items():
+            parts.setdefault(cohort.patient(name).site, set()).add(part)
+        assert all(len(seen) == 1 for seen in parts.values())
+    counts = [list(splits.of(0, fold).values()).count("test") for fold in range(5)]
+    assert max(counts) - min(counts) <= 0.1 * sum(counts)

@@ -1,0 +1,123 @@
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+
+import numpy as np
+import pandas as pd
+import polars as pl
+import pytest
+from lifelines import CoxPHFitter, KaplanMeierFitter
+
+from sequela.cohort.manifest import Covariate
+from sequela.cohort.patient import Case, Exam
+from sequela.errors import DataError
+from sequela.models.baselines import (
+    BASELINES,
+    BaselineInputs,
+    BaselineName,
+    baseline_from_state,
+    fit_baseline,
+)
+from sequela.survival.followup import Followup
+
+CLINICAL = {
+    "age": Covariate(kind="numeric"),
+    "stage": Covariate(kind="categorical", levels=("I", "II", "III")),
+}
+
+
+def case(row: int, days: tuple[float, ...]) -> Case:
+    exams = tuple(Exam(f"e{row}-{day}", day, "MG", "", (), ()) for day in days)
+    return Case(f"p{row}", days[-1], exams)
+
+
+def cohort(count: int = 300, seed: int = 0) -> tuple[BaselineInputs, Followup]:
+    """Older patients recur sooner; late landmarks later."""
+    random = np.random.default_rng(seed)
+    age = random.normal(60, 10, count)
+    landmark = random.uniform(200, 2000, count)
+    log_hazard = 0.08 * (age - 60) - 0.001 * (landmark - 1000)
+    time = random.exponential(1000 * np.exp(-log_hazard))
+    end = random.uniform(500, 2500, count)
+    event = np.where(time <= end, random.choice([1, 1, 1, 2], count), 0)
+    stages = random.choice(np.array(["I", "II", "III", None], dtype=object), count)
+    covariates = pl.DataFrame({"age": age, "stage": stages.tolist()})
+    days = [(0.0, day) if row % 3 else (day,) for row, day in enumerate(landmark)]
+    cases = [case(row, pair) for row, pair in enumerate(days)]
+    return BaselineInputs(cases, covariates), Followup(np.minimum(time, end), event)
+
+
+@pytest.mark.parametrize("name", BASELINES)
+def test_a_baseline_comes_back_from_its_state_as_json(name: BaselineName) -> None:
+    inputs, train = cohort()
+    fitted = fit_baseline(name, inputs, train, clinical=CLINICAL, horizon=1826.0)
+    again = baseline_from_state(json.loads(json.dumps(fitted.state())))
+    assert again == fitted
+    np.testing.assert_array_equal(again.survival(inputs, (9.0,)), fitted.survival(inputs, (9.0,)))
+
+
+@pytest.mark.parametrize("name", BASELINES)
+def test_survival_falls_from_one_and_agrees_with_risk(name: BaselineName) -> None:
+    inputs, train = cohort()
+    fitted = fit_baseline(name, inputs, train, clinical=CLINICAL)
+    survival = fitted.survival(inputs, (0.0, 400.0, 800.0, 1600.0))
+    assert (survival[:, 0] == 1).all() and (np.diff(survival) < 0).all()
+    order = np.argsort(fitted.risk(inputs), kind="stable")
+    assert (np.diff(survival[order, 2]) <= 1e-12).all()
+
+
+def test_kaplan_meier_gives_everyone_the_training_curve() -> None:
+    inputs, train = cohort()
+    fitted = fit_baseline("kaplan-meier", inputs, train, clinical={}, horizon=900.0)
+    reference = KaplanMeierFitter().fit(train.time, train.event == 1)
+    expected = reference.survival_function_at_times([300.0, 900.0]).to_numpy()
+    np.testing.assert_allclose(fitted.survival(inputs, (300.0, 900.0)), np.tile(expected, (300, 1)))
+    np.testing.assert_allclose(fitted.risk(inputs), 1 - expected[1])
+
+
+def test_cox_without_penalty_is_lifelines_cox() -> None:
+    inputs, train = cohort()
+    known = inputs.covariates["stage"].is_not_null().to_numpy()
+    cases = [case for case, keep in zip(inputs.cases, known, strict=True) if keep]
+    inputs, train = BaselineInputs(cases, inputs.covariates.filter(known)), train[known]
+    fitted = fit_baseline("cox-clinical", inputs, train, clinical=CLINICAL, ridge=0.0)
+    frame = pd.DataFrame(
+        {
+            "age": inputs.covariates["age"].to_numpy(),
+            "II": (inputs.covariates["stage"] == "II").to_numpy().astype(float),
+            "III": (inputs.covariates["stage"] == "III").to_numpy().astype(float),
+            "time": train.time,
+            "event": train.event == 1,
+        }
+    )
+    reference = CoxPHFitter().fit(frame, "time", "event")
+    frame_risk = reference.predict_log_partial_hazard(frame).to_numpy()
+    np.testing.assert_allclose(fitted.risk(inputs), frame_risk, atol=1e-4)
+
+
+def test_timing_reads_when_patients_were_seen_and_nothing_else() -> None:
+    inputs, train = cohort()
+    fitted = fit_baseline("timing-only", inputs, train, clinical=CLINICAL)
+    blind = BaselineInputs(inputs.cases, inputs.covariates.clear())
+    np.testing.assert_array_equal(fitted.risk(blind), fitted.risk(inputs))
+    landmark = np.array([case.landmark for case in inputs.cases])
+    assert np.corrcoef(fitted.risk(inputs), landmark)[0, 1] < -0.5
+
+
+def test_unknown_covariates_have_an_indicator_of_their_own() -> None:
+    inputs, train = cohort()
+    fitted = fit_baseline("cox-clinical", inputs, train, clinical=CLINICAL)
+    assert fitted.state()["features"] == ("age", "stage=II", "stage=III", "stage unknown")
+
+
+def test_nothing_to_fit_on_is_said() -> None:
+    inputs, train = cohort()
+    with pytest.raises(DataError, match="a number that varies"):
+        fit_baseline("cox-clinical", inputs, train, clinical={})
+
+
+def test_baselines_do_not_wait_for_torch() -> None:
+    program = "import sys, sequela.models.baselines; sys.exit('torch' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", program], check=False).returncode == 0

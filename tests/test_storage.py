@@ -1,0 +1,92 @@
+from __future__ import annotations
+
+import errno
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from sequela import storage
+from sequela.errors import LockedError, ResourceLimitError
+
+
+def test_a_write_that_fails_leaves_the_old_file_and_no_litter(tmp_path: Path) -> None:
+    path = tmp_path / "a.txt"
+    storage.write_text(path, "old")
+    with pytest.raises(RuntimeError), storage.atomic(path) as temporary:
+        temporary.write_text("half")
+        raise RuntimeError
+    assert path.read_text() == "old"
+    assert [file.name for file in tmp_path.iterdir()] == ["a.txt"]
+
+
+def test_a_full_disk_is_said_in_a_sentence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(descriptor: int) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(ResourceLimitError) as caught:
+        storage.write_text(tmp_path / "a.txt", "new")
+    assert "no space left" in caught.value.message
+    assert caught.value.exit_code == 7
+    assert not list(tmp_path.iterdir())
+
+
+def test_another_failure_of_the_disk_is_not_called_a_full_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(descriptor: int) -> None:
+        raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+    monkeypatch.setattr(os, "fsync", broken)
+    with pytest.raises(OSError, match="Input/output"):
+        storage.write_text(tmp_path / "a.txt", "new")
+
+
+def test_json_is_sorted_and_refuses_nan(tmp_path: Path) -> None:
+    path = tmp_path / "a.json"
+    storage.write_json(path, {"b": None, "a": 1})
+    assert list(json.loads(path.read_text())) == ["a", "b"]
+    with pytest.raises(ValueError, match="JSON"):
+        storage.write_json(path, {"a": float("nan")})
+
+
+def test_a_fingerprint_tells_parts_apart_and_reads_files_as_bytes(tmp_path: Path) -> None:
+    path = tmp_path / "a"
+    path.write_bytes(b"one")
+    assert storage.fingerprint("ab", "c") != storage.fingerprint("a", "bc")
+    assert storage.fingerprint(path) == storage.fingerprint(b"one") == storage.fingerprint("one")
+
+
+_HOLD = """
+import sys, time
+from pathlib import Path
+from sequela.storage import owned
+with owned(Path(sys.argv[1])):
+    print("held", flush=True)
+    time.sleep(60)
+"""
+
+
+def test_a_folder_has_one_owner_and_is_free_when_the_owner_ends(tmp_path: Path) -> None:
+    with subprocess.Popen(
+        [sys.executable, "-c", _HOLD, str(tmp_path)], stdout=subprocess.PIPE, text=True
+    ) as owner:
+        assert owner.stdout is not None
+        assert owner.stdout.readline() == "held\n"
+        with pytest.raises(LockedError) as caught, storage.owned(tmp_path):
+            pass
+        assert caught.value.exit_code == 4
+        assert str(owner.pid) in caught.value.message
+        owner.kill()
+    with storage.owned(tmp_path):
+        pass
+
+
+def test_a_job_that_cannot_fit_is_refused_before_it_starts(tmp_path: Path) -> None:
+    storage.require_space(tmp_path, 1)
+    with pytest.raises(ResourceLimitError):
+        storage.require_space(tmp_path, 1 << 62)

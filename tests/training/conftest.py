@@ -1,0 +1,8 @@
+"""Makes the stand-ins in `toys.py` importable, here and in child processes."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parent))
