@@ -27,9 +27,9 @@ def read_predictions(
         path: What `Predictions.write` wrote, which is read as it is; or CSV with a header, or
             Parquet, a row a patient (and landmark).
         mapping: Our name to the file's column, where they differ. Ours are `patient_id`
-            or `patient`, `time` in days, `event` (0 censored, k >= 1 a cause), `risk` (higher is worse), and, optional:
-            `landmark`, `entry`, `split`, `endpoint`, `model`, `variant`, `repeat`, `fold`, `seed`,
-            `survival_<days>`.
+            or `patient`, `time` in days, `event` (0 censored, k >= 1 a cause), `risk` (higher is
+            worse), and, optional: `landmark`, `entry`, `split`, `endpoint`, `model`, `variant`,
+            `repeat`, `fold`, `seed`, `survival_<days>`.
         cause: The event that is predicted.
 
     Raises:
