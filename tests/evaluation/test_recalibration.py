@@ -113,8 +113,11 @@ def test_the_forecast_is_the_stored_one_at_the_horizon(rows_of: Callable[..., Ro
         forecast(without, Question(1, None), otherwise=1.0)
 
 
-def test_predictions_that_do_not_vary_have_no_curve(rows_of: Callable[..., Rows]) -> None:
-    rows = perfect(rows_of, count=100)
+@pytest.mark.parametrize("competing", [0.0, 5e-4])
+def test_predictions_that_do_not_vary_have_neither_curve_nor_slope(
+    rows_of: Callable[..., Rows], competing: float
+) -> None:
+    rows = perfect(rows_of, count=100, competing=competing)
     flat = rows_of(rows.time, rows.event, rows.risk, survival=np.full((100, 1), 0.5), grid=(DAY,))
     with pytest.raises(UndefinedMetricError, match="vary too little"):
         calibration_curve(flat, MADE)
