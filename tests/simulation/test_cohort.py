@@ -3,8 +3,11 @@ from pathlib import Path
 import polars as pl
 import pytest
 
+from sequela.cohort.checks import check_cohort
+from sequela.cohort.cohort import read_cohort
 from sequela.cohort.manifest import Manifest
 from sequela.errors import UsageError
+from sequela.importers.dicom import import_dicom
 from sequela.simulation.cohort import simulate
 from sequela.simulation.settings import MammogramSettings, SimulationSettings
 
@@ -79,3 +82,25 @@ def test_files_that_are_not_of_a_cohort_are_left_alone(tmp_path: Path) -> None:
     (tmp_path / "sequela.yaml").write_text("model: {}\n")
     simulate(SMALL.evolve(images=False), tmp_path)
     assert (tmp_path / "sequela.yaml").read_text() == "model: {}\n"
+
+
+def test_the_checks_at_the_door_find_nothing(folder: Path) -> None:
+    assert check_cohort(folder) == []
+    assert len(read_cohort(folder).patients) == SMALL.patients
+
+
+def test_importing_the_dicom_files_gives_the_tables_back(folder: Path, tmp_path: Path) -> None:
+    report = import_dicom(
+        folder / "dicom",
+        tmp_path / "imported",
+        key=tmp_path / "key",
+        index_dates=folder / "truth" / "index_dates.csv",
+        workers=1,
+    )
+    assert report.findings == ()
+    for name in ("exams", "images"):
+        told, found = (
+            pl.read_csv(place / f"{name}.csv") for place in (folder, tmp_path / "imported")
+        )
+        columns = ["day", "vendor"] if name == "exams" else ["side", "view"]
+        assert told.select(columns).sort(columns).equals(found.select(columns).sort(columns))

@@ -27,7 +27,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def oracle_of(folder: Path, **changes: object) -> pl.DataFrame:
-    simulate(SETTINGS.evolve(images=False, patients=150, **changes), folder)
+    simulate(SETTINGS.evolve(images=False, patients=120, **changes), folder)
     return pl.read_parquet(folder / "truth" / "oracle.parquet")
 
 

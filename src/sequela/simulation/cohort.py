@@ -87,6 +87,7 @@ def _write_tables(
     truth = folder / "truth"
     _write_parquet(tables.oracle_table(settings, patients), truth / "oracle.parquet")
     _write_parquet(tables.latents_table(patients), truth / "latents.parquet")
+    _write_csv(tables.index_dates_table(patients), truth / "index_dates.csv")
     write_json(truth / "signals.json", settings.model_dump(mode="json", exclude={"workers"}))
 
 
