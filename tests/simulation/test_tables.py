@@ -76,7 +76,7 @@ def test_the_stored_lesions_are_where_the_files_are_bright(folder: Path) -> None
         values = apply_voi_lut(dataset.pixel_array, dataset) / (2**dataset.BitsStored - 1)
         if dataset.PhotometricInterpretation == "MONOCHROME1":
             values = 1 - values
-        bright = values > 0.75
+        bright = values > 0.7
         if not row["present"]:
             assert not bright.any()
             continue
