@@ -76,7 +76,8 @@ def explain(run: Run, project: Project, *, show_texts: bool | None = None) -> Pa
             for number, choice in enumerate(choices, start=1):
                 shown = portrait(subject, choice.row, folder, f"patient-{number}")
                 outcome = in_words(followup, choice.row, trained.metadata["cause"], endpoint)
-                labels = {"label": f"Patient {number}", "why": choice.why, "outcome": outcome}
+                why = choice.why + within(trained.metadata["horizon"])
+                labels = {"label": f"Patient {number}", "why": why, "outcome": outcome}
                 patients.append({**shown, **labels})
                 advance(1)
         content = {
@@ -98,6 +99,13 @@ def outcomes(
         return happened, np.ones(len(followup), dtype=bool)
     within = followup.time <= horizon
     return happened & within, ~((followup.event == 0) & ~(followup.time >= horizon))
+
+
+def within(horizon: float | None) -> str:
+    """By when the event counts, to follow `the event`."""
+    if horizon is None:
+        return ""
+    return f" within {horizon / _DAYS_A_YEAR:.1f}".removesuffix(".0") + " years"
 
 
 def in_words(followup: Followup, row: int, cause: int, endpoint: str) -> str:
