@@ -89,9 +89,9 @@ def _shown(
     if "WindowWidth" in dataset or "WindowCenter" in dataset:
         function = str(dataset.get("VOILUTFunction") or "LINEAR").upper()
         if _usable_window(dataset, function):
-            if dataset["WindowCenter"].VM > 1:
-                warnings.append("has several windows; the first is used")
-            return *_by_window(dataset, scaled), f"window {function}", warnings
+            several = dataset["WindowCenter"].VM
+            which = f" (first of {several})" if several > 1 else ""
+            return *_by_window(dataset, scaled), f"window {function}{which}", warnings
         warnings.append("has a window that cannot be used; the range of its pixels is")
     present = np.zeros(len(values), bool)
     present[stored] = True

@@ -15,6 +15,7 @@ from pydicom.uid import UID
 
 from sequela.errors import DataError, ResourceLimitError
 from sequela.importers.dicom_file import BROKEN, read_dicom
+from sequela.importers.dicom_header import FOR_PROCESSING, for_processing
 from sequela.modalities.dicom_pixels import MOST_PIXELS, stored_values
 from sequela.modalities.greyscale import Greyscale, dicom_greyscale
 
@@ -71,6 +72,8 @@ def _content(source: Source) -> bytes:
 
 def _dicom(source: Source) -> Picture:
     dataset = read_dicom(source, pixels=True)
+    if for_processing(dataset):
+        raise DataError(FOR_PROCESSING)
     try:  # pydicom reads an element when it is asked for, so it may fail as late as here
         stored, bits = stored_values(dataset)
         return Picture(
