@@ -85,7 +85,7 @@ def _shown(
     """Displayed values, those that are black and white, the rule, and warnings."""
     if _has_voi_table(dataset):
         return _by_table(dataset, scaled)
-    warnings = []
+    warnings: list[str] = []
     if "WindowWidth" in dataset or "WindowCenter" in dataset:
         function = str(dataset.get("VOILUTFunction") or "LINEAR").upper()
         if _usable_window(dataset, function):
