@@ -20,7 +20,7 @@ from sequela.training.configuration import Configuration
 from sequela.training.prediction import collect_predictions, predict
 from sequela.training.pretraining import pretrain
 from sequela.training.project import Fold, Project
-from sequela.training.run import Run
+from sequela.training.run import Run, differences
 from sequela.training.side_by_side import side_by_side
 from sequela.training.supervision import train
 
@@ -104,6 +104,29 @@ def predict_all(project: Project, runs: Sequence[Run] | None = None) -> Predicti
             predict(run, project)
             advance(1)
     return collect_predictions(project.work)
+
+
+def predict_external(project: Project, folder: Path) -> Predictions:
+    """What a run of another cohort predicts of every case here, in the work folder's table.
+
+    Args:
+        project: The other cohort, its images prepared by the run's pixel policy.
+        folder: The run.
+
+    Raises:
+        UsageError: If the cases are selected by another protocol than the run's.
+    """
+    run = Run(folder)
+    asked = project.configuration.protocol.model_dump(mode="json")
+    if items := differences(run.metadata()["protocol"], asked, "protocol"):
+        raise UsageError(
+            f"run {run.name} predicts cases of another protocol",
+            hint=f"predict with the run's own configuration: --config {run.name}/config.yaml",
+            items=items,
+        )
+    predictions = predict(run, project, external=True)
+    predictions.write(project.work / "predictions.parquet")
+    return predictions
 
 
 def trained_runs(work: Path) -> list[Run]:
