@@ -63,7 +63,6 @@ def concordance(
     entry: Float[np.ndarray, " patient"] | None = None,
     pairs: TimeWeight = "harrell",
     horizon: float | None = None,
-    censoring: Bool[np.ndarray, " patient"] | None = None,
     influence: bool = True,
 ) -> Concordance:
     """C of a risk in O(n log n).
@@ -76,8 +75,6 @@ def concordance(
             with it. None for from the start.
         pairs: `harrell` counts every comparable pair once; `uno` weighs it by 1/G(t-)^2.
         horizon: Events later than this day begin no pair; None for all.
-        censoring: True where follow-up ended by censoring, for Uno's G; None for all without
-            the event.
         influence: Whether the standard error will be asked for, which doubles the time.
 
     Raises:
@@ -88,7 +85,7 @@ def concordance(
     begins = event if horizon is None else event & (time <= horizon)
     weight = begins.astype(float)
     if pairs == "uno":
-        weight *= inverse_square(time, ~event if censoring is None else censoring)
+        weight *= inverse_square(time, event)
     later = _as_earlier(time, event, risk, weight)
     if entry is not None:
         absent = _pairs_between(risk, np.ones(len(time)), -entry, -time)
@@ -116,10 +113,10 @@ def concordance(
 
 
 def inverse_square(
-    time: Float[np.ndarray, " patient"], censored: Bool[np.ndarray, " patient"]
+    time: Float[np.ndarray, " patient"], event: Bool[np.ndarray, " patient"]
 ) -> Float[np.ndarray, " patient"]:
-    """1/G(t-)^2 at each patient's time."""
-    moments, curve = censoring_survival(time, ~censored, np.ones((len(time), 1)))
+    """1/G(t-)^2 at each patient's time; whatever is not the event counts as censoring."""
+    moments, curve = censoring_survival(time, event, np.ones((len(time), 1)))
     before = step(moments, curve[:, 0], time, before=1.0, left=True)
     return np.divide(1.0, before**2, out=np.zeros(len(time)), where=before > 0)
 
