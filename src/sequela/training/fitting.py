@@ -80,7 +80,8 @@ class MachineSettings(Settings):
         device: `auto` takes a GPU where there is one.
         threads: Cores that all processes together may use, 0 for all of the machine.
         workers: Threads that load batches ahead; any number gives the same weights.
-        jobs: Runs that are trained side by side, each in its own process.
+        jobs: Runs that are trained side by side, each in its own process; 0 takes one a core up
+            to 4, and one on a GPU.
         precision: `bfloat16` computes forward passes in half precision on a GPU.
         save_minutes: A run is saved at every epoch's end, and within long epochs this often.
     """
@@ -88,7 +89,7 @@ class MachineSettings(Settings):
     device: Literal["auto", "cpu", "cuda"] = "auto"
     threads: int = Field(0, ge=0)
     workers: int = Field(1, ge=0)
-    jobs: PositiveInt = 1
+    jobs: int = Field(0, ge=0)
     precision: Literal["float32", "bfloat16"] = "float32"
     save_minutes: PositiveFloat = 10.0
 
@@ -96,6 +97,11 @@ class MachineSettings(Settings):
     def cores(self) -> int:
         """Threads that all processes together may use."""
         return self.threads or available_cores()
+
+    def jobs_for(self, tasks: int) -> int:
+        """Processes for so many runs."""
+        automatic = 1 if self.torch_device().type == "cuda" else min(self.cores, 4)
+        return max(1, min(tasks, self.jobs or automatic))
 
     def torch_device(self) -> torch.device:
         """The device to compute on.

@@ -23,7 +23,7 @@ from sequela.training.fitting import (
     set_rates,
 )
 from sequela.training.interruption import stop_requests
-from sequela.training.loading import Inputs, read_ahead
+from sequela.training.loading import Inputs, load_batch, read_ahead
 from sequela.training.objectives import Objective
 from sequela.training.sampling import Rows, keyed_seed
 
@@ -200,6 +200,23 @@ class _Watch:
             data_seconds=position.data_seconds + self._waited,
             compute_seconds=position.compute_seconds + spent - self._waited,
         )
+
+
+def step_seconds(task: Fit, steps: int = 2) -> float:
+    """How long a step takes here, loading included: the mean after a first one, which is slow.
+
+    The model is changed by it and not to be used any more.
+    """
+    device = task.machine.torch_device()
+    model = task.model.to(device).train()
+    loop = _Loop(task, model, build_optimizer(model, task.settings), device, Path())
+    batches = task.objective.training_batches(0)[: steps + 1]
+    started = time.perf_counter()
+    for done, rows in enumerate(batches):
+        if done == 1:
+            started = time.perf_counter()
+        loop._step(rows, load_batch(task.inputs.at(0), rows).to(device), Position(), {})
+    return (time.perf_counter() - started) / max(1, len(batches) - 1)
 
 
 def best_epoch(history: Sequence[Epoch], settings: FitSettings) -> int:

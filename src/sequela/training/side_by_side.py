@@ -27,6 +27,7 @@ Result = TypeVar("Result")
 
 _POLL_SECONDS = 0.2
 _steps: Any = None
+_stop: Any = None
 _busy = threading.Event()
 
 
@@ -83,8 +84,8 @@ def _drain(steps: Any, advance: Advance) -> None:
 
 def _begin(steps: Any, stop: Any, threads: int) -> None:
     """Make a new process quiet, of few threads, and ready to be stopped by its parent alone."""
-    global _steps
-    _steps = steps
+    global _steps, _stop
+    _steps, _stop = steps, stop
     quiet.set(True)
     torch.set_num_threads(threads)
     for number in (signal.SIGINT, signal.SIGTERM):
@@ -108,6 +109,8 @@ def _watch_parent(stop: Any) -> None:
 
 
 def _call(work: Callable[[Advance], Result]) -> Result:
+    if _stop.is_set():
+        raise InterruptedRunError("stopped before it began", hint="run the same command again")
     _busy.set()
     try:
         return work(lambda count: _steps.put(count))

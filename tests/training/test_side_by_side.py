@@ -1,0 +1,38 @@
+"""Jobs in processes of their own: results in order, steps told, failures passed on."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+
+import pytest
+from toys import divide_and_tell, wait_for_stop
+
+from sequela.errors import DataError, InterruptedRunError
+from sequela.training.side_by_side import side_by_side
+
+
+def test_jobs_are_done_in_other_processes_and_told_in_order() -> None:
+    steps: list[int] = []
+    results = side_by_side(divide_and_tell, [4, 2, 1], jobs=2, threads=1, advance=steps.append)
+    assert [quotient for quotient, _ in results] == [3, 6, 12]
+    assert os.getpid() not in {process for _, process in results}
+    assert sum(steps) == 7
+    with pytest.raises(DataError, match="zero"):
+        side_by_side(divide_and_tell, [3, 0], jobs=1, threads=1, advance=steps.append)
+
+
+def test_a_stop_reaches_every_job_and_lets_it_save() -> None:
+    began = time.monotonic()
+    steps: list[int] = []
+
+    def stop_once(count: int) -> None:
+        if not steps:
+            os.kill(os.getpid(), signal.SIGTERM)
+        steps.append(count)
+
+    with pytest.raises(InterruptedRunError):
+        side_by_side(wait_for_stop, [100.0, 100.0], jobs=1, threads=1, advance=stop_once)
+    assert time.monotonic() - began < 90
+    assert steps == [1]
