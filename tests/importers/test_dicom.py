@@ -127,6 +127,25 @@ def test_one_key_gives_the_same_names_and_another_key_others(
 
 
 @pytest.mark.usefixtures("in_process")
+def test_patients_and_links_of_another_import_are_kept(
+    make_header: Make, put: Put, tmp_path: Path
+) -> None:
+    put("one", make_header("P1"))
+    out, key = tmp_path / "cohort", tmp_path / "key"
+    out.mkdir()
+    (out / "patients.csv").write_text("patient_id,age\npother,61\n")
+    import_dicom(tmp_path / "source", out, key=key, workers=1)
+    (other, mine) = table(out / "patients.csv")
+    assert other == {"patient_id": "pother", "age": "61"}
+    assert mine["age"] == ""
+    put("one", make_header("P2"))
+    import_dicom(tmp_path / "source", tmp_path / "second", key=key, workers=1)
+    links = {row["original_id"]: row["patient_id"] for row in table(tmp_path / "key-links.csv")}
+    assert set(links) == {"P1", "P2"}
+    assert links["P1"] == mine["patient_id"]
+
+
+@pytest.mark.usefixtures("in_process")
 def test_days_are_counted_from_the_index_dates_given(
     make_header: Make, put: Put, tmp_path: Path
 ) -> None:

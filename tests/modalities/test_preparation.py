@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import signal
 import subprocess
@@ -191,6 +192,27 @@ def test_what_cannot_begin_is_refused(
     monkeypatch.setattr("shutil.disk_usage", lambda _: SimpleNamespace(free=1000))
     with pytest.raises(ResourceLimitError, match="free"):
         prepare_images(folder_of_images, tmp_path / "a", POLICY)
+
+
+@pytest.mark.usefixtures("in_process")
+def test_a_full_disk_loses_nothing(
+    folder_of_images: Images, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    written = []
+
+    def pwrite(handle: int, data: bytes, place: int) -> int:
+        if len(written) == 4:
+            raise OSError(errno.ENOSPC, "full")
+        written.append(place)
+        return write(handle, data, place)
+
+    write = os.pwrite
+    with monkeypatch.context() as patch, pytest.raises(ResourceLimitError, match="no space left"):
+        patch.setattr("os.pwrite", pwrite)
+        prepare_images(folder_of_images, tmp_path / "a", POLICY, workers=1)
+    assert prepare_images(folder_of_images, tmp_path / "a", POLICY, workers=1).decoded == 3
+    prepare_images(folder_of_images, tmp_path / "straight", POLICY, workers=1)
+    assert content(tmp_path / "a") == content(tmp_path / "straight")
 
 
 @pytest.mark.usefixtures("in_process")

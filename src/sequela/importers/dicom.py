@@ -26,7 +26,7 @@ from sequela.progress import stage
 from sequela.storage import atomic, require_space
 from sequela.workers import Failure, Limits, available_cores, each
 
-_TABLES = ("patients.csv", "exams.csv", "images.csv")
+_TABLES = ("exams.csv", "images.csv")
 _LIMITS = Limits(memory=2 << 30, seconds=20.0)
 
 
@@ -64,12 +64,13 @@ def import_dicom(
     transfer: Literal["copy", "link"] = "copy",
     workers: int | None = None,
 ) -> ImportReport:
-    """Write `patients.csv`, `exams.csv` and `images.csv` of the mammograms found in `source`.
+    """Write the patients, exams and images of the mammograms found in `source` as tables.
 
     Only headers are read. An exam is what one patient had on one day. Of several images of the
     same view of an exam one is kept: full-field before synthetic, without before with implant
     displacement, whole before partial, more before fewer pixels, then the one taken last. Days
     are counted from the patient's index date, or else from the first exam; no date is written.
+    Patients that another import has left in `patients.csv` are kept.
 
     Args:
         source: Searched to any depth; file names do not matter.
@@ -215,12 +216,22 @@ def _write_cohort(
         exams.setdefault(exam_id, (exam_id, patient_id, day, "MG", header.vendor))
         rows.append((image_id, exam_id, header.side, header.view, path))
     patients = sorted({exam[1] for exam in exams.values()})
-    _write(out / "patients.csv", ("patient_id",), [(patient,) for patient in patients])
+    write_table(_with_patients(out / "patients.csv", patients), out / "patients.csv")
     exam_columns = ("exam_id", "patient_id", "day", "modality", "vendor")
     by_day = sorted(exams.values(), key=lambda exam: (exam[1], exam[2]))
     _write(out / "exams.csv", exam_columns, by_day)
     _write(out / "images.csv", ("image_id", "exam_id", "side", "view", "path"), sorted(rows))
     return {"patients": len(patients), "exams": len(exams), "images": len(rows)}
+
+
+def _with_patients(path: Path, patients: Sequence[str]) -> pl.DataFrame:
+    """The patients that another import left in the cohort, if any, and those found here."""
+    found = pl.DataFrame({"patient_id": patients})
+    if not path.exists():
+        return found
+    known = pl.read_csv(path, infer_schema=False)
+    new = found.filter(~pl.col("patient_id").is_in(known["patient_id"].to_list()))
+    return pl.concat([known, new], how="diagonal")
 
 
 def _transferred(

@@ -35,7 +35,7 @@ class _Picture:
 def import_pictures(
     source: Path, out: Path, *, labels: str = "labels.csv", columns: Mapping[str, str] | None = None
 ) -> ImportReport:
-    """Write `patients.csv`, `exams.csv` and `images.csv` of a folder of PNG or NPY files.
+    """Write the patients, exams and images of a folder of PNG or NPY files as tables.
 
     Files outside `out` are copied into it. The first file of a view of an exam is kept. How
     bright a value is, is not decided here but by `PixelPolicy.picture_white`.

@@ -66,12 +66,15 @@ def open_pseudonyms(key_file: Path, cohort: Path) -> Pseudonyms:
 
 
 def write_links(path: Path, links: dict[str, str]) -> None:
-    """Write which patient has which pseudonym, readable by its owner alone.
+    """Write which patient has which pseudonym, beside those already there, for its owner alone.
 
     Args:
         path: A file outside the cohort folder.
         links: Pseudonym of each patient identifier.
     """
+    if path.exists():
+        known = pl.read_csv(path, infer_schema=False)
+        links = {**dict(known.iter_rows()), **links}
     rows = sorted(links.items())
     table = pl.DataFrame(rows, schema=["original_id", "patient_id"], orient="row")
     write_private(path, table.write_csv())

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
@@ -100,8 +100,3 @@ def _cut(text: str, most: int) -> str:
 
 def _font(size: int) -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
     return ImageFont.load_default(size)
-
-
-def view_labels(images: Sequence[tuple[str, str, str]]) -> dict[str, str]:
-    """Labels from image id, side and view."""
-    return {image_id: f"{side} {view}" for image_id, side, view in images}

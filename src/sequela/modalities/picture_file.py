@@ -83,9 +83,9 @@ def _content(source: Source) -> bytes:
 
 def _dicom(source: Source, halvings: int) -> Picture:
     dataset = read_dicom(source, pixels=True)
-    if for_processing(dataset):
-        raise DataError(FOR_PROCESSING)
     try:  # pydicom reads an element when it is asked for, so it may fail as late as here
+        if for_processing(dataset):
+            raise DataError(FOR_PROCESSING)
         stored, bits = stored_values(dataset, halvings=halvings)
         shape = (int(dataset.Rows), int(dataset.Columns))
         smaller = "" if stored.shape == shape else f" at 1/{1 << halvings} resolution"

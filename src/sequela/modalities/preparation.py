@@ -101,8 +101,8 @@ def prepare_images(
         old = _finished(folder, policy)
         if old is not None and _covers(old, sources):
             return _report(old.quality, 0, began)
-        require_space(folder, len(files) * policy.size**2)
         with Ledger(folder / PIXELS, list(files), policy.size, layout) as ledger:
+            require_space(folder, (len(files) - len(ledger.done)) * policy.size**2)
             _take_over(old, ledger, sources)
             left = [image_id for image_id in files if not _current(ledger, image_id, sources)]
             _decode(left, files, sources, ledger, policy, workers, limits)

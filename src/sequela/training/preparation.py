@@ -6,7 +6,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from sequela.cohort.splits import draw_splits
+from sequela.modalities import contact_sheet
 from sequela.modalities.preparation import PreparationReport, prepare_images
+from sequela.modalities.store import ImageStore
 from sequela.modalities.text import joined, train_tiny_encoder
 from sequela.training.project import TINY, Fold, Project
 
@@ -46,14 +48,7 @@ def prepare(project: Project, *, divide: bool = True) -> Prepared:
     if divide:
         splits = draw_splits(project.cohort, selection, project.configuration.split)
         splits.write(project.work)
-    report = None
-    if paths := project.cohort.image_paths:
-        report = prepare_images(
-            paths.items(),
-            project.work / "prepared",
-            project.configuration.images,
-            project.configuration.machine.cores,
-        )
+    report = _prepare_images(project) if project.cohort.image_paths else None
     return Prepared(
         cases=len(selection.cases),
         patients=len({case.patient_id for case in selection.cases}),
@@ -61,6 +56,25 @@ def prepare(project: Project, *, divide: bool = True) -> Prepared:
         images=report,
         encoders=_make_encoders(project) if divide else 0,
     )
+
+
+def _prepare_images(project: Project) -> PreparationReport:
+    """The store of prepared images, and a contact sheet of it for eyes."""
+    folder = project.work / "prepared"
+    report = prepare_images(
+        project.cohort.image_paths.items(),
+        folder,
+        project.configuration.images,
+        project.configuration.machine.cores,
+    )
+    sheet = folder / contact_sheet.FILE_NAME
+    if report.decoded or not sheet.exists():
+        exams = (exam for patient in project.cohort.patients for exam in patient.exams)
+        labels = {
+            image.image_id: f"{image.side} {image.view}" for exam in exams for image in exam.images
+        }
+        contact_sheet.write_contact_sheet(ImageStore.open(folder), labels, sheet)
+    return report
 
 
 def _make_encoders(project: Project) -> int:
