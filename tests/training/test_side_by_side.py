@@ -7,7 +7,7 @@ import signal
 import time
 
 import pytest
-from toys import divide_and_tell, wait_for_stop
+from light_jobs import divide_and_tell, wait_for_stop
 
 from sequela.errors import DataError, InterruptedRunError
 from sequela.training.side_by_side import side_by_side
