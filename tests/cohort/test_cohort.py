@@ -4,9 +4,12 @@ import random
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from sequela.cohort.cohort import read_cohort
+from sequela.cohort.selection import ProtocolSettings, select_cases
+from sequela.cohort.splits import SplitSettings, draw_splits
 from sequela.errors import DataError
 
 
@@ -51,3 +54,18 @@ def test_times_come_in_days(write: Any, tables: Any, manifest: Any) -> None:
 def test_a_folder_without_manifest_is_refused(tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"no cohort\.yaml"):
         read_cohort(tmp_path)
+
+
+def test_a_cohort_without_outcomes_can_be_predicted_on_but_not_divided(
+    write: Any, tables: Any, manifest: dict[str, Any]
+) -> None:
+    del tables["outcomes"], manifest["tables"]["outcomes"], manifest["endpoints"]
+    cohort = read_cohort(write(tables, manifest))
+    assert cohort.outcomes.is_empty()
+    selection = select_cases(cohort, ProtocolSettings())
+    exams = [exam for patient in cohort.patients for exam in patient.exams]
+    assert [case.landmark for case in selection.cases] == [exam.day for exam in exams]
+    assert np.isposinf(selection.followup.time).all()
+    assert not selection.followup.event.any()
+    with pytest.raises(DataError, match="no outcomes"):
+        draw_splits(cohort, selection, SplitSettings())

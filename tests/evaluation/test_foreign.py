@@ -8,6 +8,7 @@ import pytest
 from sequela.errors import DataError, UsageError
 from sequela.evaluation.evaluate import evaluate
 from sequela.evaluation.foreign import read_predictions
+from sequela.evaluation.predictions import Predictions
 from sequela.evaluation.settings import EvaluationSettings
 
 MAPPING = {"patient": "MRN", "time": "days", "event": "relapsed", "risk": "score"}
@@ -77,6 +78,21 @@ def test_an_absent_column_and_an_unknown_name_say_what_to_do(tmp_path: Path) -> 
         read_predictions(path, {"hazard": "score"})
     with pytest.raises(UsageError, match="no predictions table"):
         read_predictions(tmp_path / "absent.csv")
+
+
+def test_our_own_file_keeps_its_provenance(tmp_path: Path, predictions: Predictions) -> None:
+    path = tmp_path / "predictions.parquet"
+    predictions.write(path)
+    read = read_predictions(path, {})
+    assert read.provenance == predictions.provenance
+    assert read.table.equals(predictions.table)
+
+
+def test_a_broken_parquet_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "broken.parquet"
+    path.write_bytes(b"PAR1 not really")
+    with pytest.raises(DataError, match="cannot be read"):
+        read_predictions(path)
 
 
 def test_parquet_is_read_too(tmp_path: Path) -> None:

@@ -60,7 +60,6 @@ TYPE_1 = [
     "ViewCodeSequence",
     "AnatomicRegionSequence",
     "PixelData",
-    "PixelSpacingCalibrationType",
 ]
 # Elements that must be there and may be empty (type 2).
 TYPE_2 = [
@@ -135,6 +134,7 @@ def test_required_attributes_are_there(
     assert "ViewModifierCodeSequence" in dataset.ViewCodeSequence[0]
     inverse = dataset.PhotometricInterpretation == "MONOCHROME1"
     assert dataset.PresentationLUTShape == ("INVERSE" if inverse else "IDENTITY")
+    assert dataset.PixelIntensityRelationshipSign == (1 if inverse else -1)
     assert (dataset.RescaleSlope, dataset.RescaleIntercept, dataset.RescaleType) == (1, 0, "US")
     assert dataset.HighBit == dataset.BitsStored - 1
 

@@ -2,6 +2,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from lifelines import CoxPHFitter, WeibullFitter
+from lifelines.utils import concordance_index
 from scipy.integrate import quad
 
 from sequela.simulation.hazard import (
@@ -126,3 +127,20 @@ def test_death_does_not_heed_the_signals(patients: list[SimulatedPatient]) -> No
     )
     fit = CoxPHFitter().fit(table, "time", "event")
     assert abs(fit.params_["eta"]) < 4 * fit.standard_errors_["eta"]
+
+
+def test_the_true_linear_predictor_ranks_as_well_as_the_documentation_says(
+    patients: list[SimulatedPatient],
+) -> None:
+    """docs/simulation.md: Harrell's C at the second exam, everything known and images alone."""
+    seen = [person for person in patients if len(person.days) > 1]
+    left = [person.time - person.days[1] for person in seen]
+    recurred = [person.event == 1 for person in seen]
+
+    def concordance(*names: str) -> float:
+        risk = [-sum(person.terms[name] for name in names) for person in seen]
+        return float(concordance_index(left, risk, recurred))
+
+    assert concordance(*seen[0].terms) == pytest.approx(0.78, abs=0.02)
+    assert concordance("image", "shared", "change") == pytest.approx(0.70, abs=0.025)
+    assert concordance("clinical") == pytest.approx(0.57, abs=0.03)

@@ -11,10 +11,23 @@ from sequela.simulation import hostile
 
 @pytest.mark.parametrize("name", sorted(set(hostile.TROUBLES) - {"deflate-bomb"}))
 def test_every_trouble_differs_from_the_ordinary_file(name: str, tmp_path: Path) -> None:
-    hostile.ordinary(tmp_path / "ordinary.dcm")
-    hostile.TROUBLES[name](tmp_path / "trouble.dcm")
-    good, bad = (tmp_path / file for file in ("ordinary.dcm", "trouble.dcm"))
-    assert good.read_bytes() != bad.read_bytes()
+    file = tmp_path / "image.dcm"
+    hostile.ordinary(file)
+    good = file.read_bytes()
+    hostile.TROUBLES[name](file)
+    assert file.read_bytes() != good
+
+
+def test_no_trouble_is_a_second_copy_of_another(tmp_path: Path) -> None:
+    headerless = {"empty", "not-dicom", "without-preamble", "truncated-jpeg", "truncated-header"}
+    readable = set(hostile.TROUBLES) - headerless - {"deflate-bomb"}
+    for name in readable:
+        hostile.TROUBLES[name](tmp_path / f"{name}.dcm")
+    headers = [
+        pydicom.dcmread(tmp_path / f"{name}.dcm", stop_before_pixels=True) for name in readable
+    ]
+    assert len({header.SOPInstanceUID for header in headers}) == len(readable)
+    assert len({header.PatientID for header in headers}) == len(readable)
 
 
 def test_the_ordinary_file_has_no_trouble(tmp_path: Path) -> None:

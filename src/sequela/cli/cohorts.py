@@ -91,15 +91,18 @@ Key = Annotated[
 ]
 
 
+IndexDates = Annotated[
+    Path | None,
+    typer.Option(help="CSV: patient_id, index_date. Without it, day 0 is the first exam."),
+]
+
+
 @imports.command("dicom")
 def import_dicom(
     source: Source,
     out: OutCohort,
     key: Key = None,
-    index_dates: Annotated[
-        Path | None,
-        typer.Option(help="CSV: patient_id, index_date. Without it, day 0 is the first exam."),
-    ] = None,
+    index_dates: IndexDates = None,
     link: Annotated[bool, typer.Option("--link", help="Link files instead of copying.")] = False,
 ) -> None:
     """Mammograms in DICOM: patients, exams and images; whatever is set aside is in a report."""
@@ -110,13 +113,54 @@ def import_dicom(
     _tell_imported(report, out)
 
 
+@imports.command("pictures")
+def import_pictures(
+    source: Source,
+    out: OutCohort,
+    labels: Annotated[
+        str, typer.Option(help="CSV in SOURCE: file, exam, side, view; patient and day if known.")
+    ] = "labels.csv",
+) -> None:
+    """Mammograms as 16-bit PNG or NPY, with a table of labels."""
+    from sequela.importers.pictures import import_pictures as imported
+
+    _tell_imported(imported(source, out, labels=labels), out)
+
+
+@imports.command("fhir")
+def import_fhir(
+    source: Source, out: OutCohort, key: Key = None, index_dates: IndexDates = None
+) -> None:
+    """FHIR bundles, one patient each (DSTU 2 XML or R4 JSON): dated notes and ages."""
+    from sequela.importers.fhir import import_fhir as imported
+
+    _tell_imported(imported(source, out, key=key, index_dates=index_dates), out)
+
+
+@imports.command("table")
+def import_table(
+    source: Annotated[Path, typer.Argument(help="CSV, TSV or Parquet, a row a patient.")],
+    out: OutCohort,
+    mapping: Annotated[
+        Path, typer.Option(help="YAML: what its columns mean; docs/cohorts/ has examples.")
+    ],
+) -> None:
+    """A survival table with a row a patient: outcomes and clinical covariates."""
+    from sequela.importers.survival_table import import_table as imported
+
+    _tell_imported(imported(source, out, mapping), out)
+
+
 def _tell_imported(report: ImportReport, out: Path) -> None:
+    from sequela.importers.draft import draft_manifest
+
     counts = ", ".join(f"{count} {name}" for name, count in report.counts.items())
     reasons = report.reasons()
+    messages = [message for message in (*report.messages, draft_manifest(out)) if message]
     answer(
-        {"counts": report.counts, "set_aside": reasons, "messages": list(report.messages)},
+        {"counts": report.counts, "set_aside": reasons, "messages": messages},
         f"imported {counts}",
         *(escape(f"  {count} × {reason}") for reason, count in reasons.items()),
-        *(escape(message) for message in report.messages),
+        *(escape(message) for message in messages),
         next_step("check", out),
     )

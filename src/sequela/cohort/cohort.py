@@ -20,7 +20,13 @@ from sequela.cohort.tables import Table
 from sequela.errors import DataError
 from sequela.storage import fingerprint
 
-_OUTCOMES = ("patient_id", "endpoint", "time", "event", "entry")
+_OUTCOMES = {
+    "patient_id": pl.String,
+    "endpoint": pl.String,
+    "time": pl.Float64,
+    "event": pl.Int64,
+    "entry": pl.Float64,
+}
 
 Row = dict[str, Any]
 Built = TypeVar("Built")
@@ -84,7 +90,9 @@ def read_cohort(folder: Path) -> Cohort:
         manifest=manifest,
         patients=_patients(frames, home),
         covariates=frames["patients"].select("patient_id", *manifest.clinical),
-        outcomes=_outcomes(frames["outcomes"]),
+        outcomes=_outcomes(frames["outcomes"])
+        if "outcomes" in frames
+        else pl.DataFrame(schema=_OUTCOMES),
         fingerprint=_fingerprint(manifest, frames),
     )
 
@@ -97,7 +105,7 @@ def _ordered(table: Table) -> pl.DataFrame:
 def _outcomes(frame: pl.DataFrame) -> pl.DataFrame:
     if "entry" not in frame.columns:
         frame = frame.with_columns(entry=pl.lit(None, dtype=pl.Float64))
-    return frame.select(_OUTCOMES)
+    return frame.select(_OUTCOMES.keys())
 
 
 def _fingerprint(manifest: Manifest, frames: Mapping[str, pl.DataFrame]) -> str:

@@ -79,7 +79,7 @@ class Manifest(Settings):
     licence: str = "unstated"
     time_unit: Literal["days", "weeks", "months", "years"] = "days"
     links: Literal["inside", "anywhere"] = "inside"
-    endpoints: dict[str, Endpoint]
+    endpoints: dict[str, Endpoint] = Field(default_factory=dict)
     clinical: dict[str, Covariate] = Field(default_factory=dict)
     tables: dict[str, TableSource]
 

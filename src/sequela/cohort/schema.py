@@ -100,8 +100,6 @@ SCHEMA: dict[str, TableSchema] = {
 ELSEWHERE = ("slides", "expression", "copy_number", "mutation", "gene_sets")
 """Tables that a manifest may name and that other rooms read."""
 
-REQUIRED_TABLES = ("patients", "outcomes")
-
 
 def columns_of(name: str, manifest: Manifest) -> tuple[Column, ...]:
     """The columns of a table in this cohort: the schema's and, for patients, the declared ones."""

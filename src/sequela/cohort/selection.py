@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -100,6 +101,9 @@ Chosen = tuple[list[Case], list[Exclusion]]
 def select_cases(cohort: Cohort, protocol: ProtocolSettings) -> Selection:
     """The cases that a protocol makes of a cohort.
 
+    In a cohort without outcomes nobody's end is known: every exam makes a case, and its time is
+    infinite.
+
     Raises:
         DataError: If the manifest lacks the endpoint, or no case is left.
     """
@@ -123,6 +127,8 @@ def select_cases(cohort: Cohort, protocol: ProtocolSettings) -> Selection:
 
 
 def _outcomes(cohort: Cohort, endpoint: str) -> dict[str, Outcome]:
+    if not cohort.manifest.endpoints:
+        return {patient.patient_id: Outcome(math.inf, 0, 0.0) for patient in cohort.patients}
     if endpoint not in cohort.manifest.endpoints:
         raise DataError(
             f"the cohort has no endpoint {endpoint}, it has "

@@ -130,9 +130,16 @@ def draw_splits(cohort: Cohort, selection: Selection, settings: SplitSettings) -
     """Divide the patients of a selection, events spread evenly over the parts.
 
     Raises:
-        DataError: If a part has no patient with the event, or none without.
+        DataError: If the cohort has no outcomes, or a part has no patient with the event, or none
+            without.
         LeakageError: If a published file puts a patient into two parts of one fold.
     """
+    if not cohort.manifest.endpoints:
+        raise DataError(
+            "the cohort has no outcomes, so nothing can be trained or tested on it",
+            hint="add outcomes.csv and an endpoint to cohort.yaml; or only predict on it: "
+            "`sequela prepare --external`, then `sequela predict --run RUN`",
+        )
     groups = _groups(cohort, selection, settings.group)
     if settings.file is not None:
         table = _published(cohort.folder / settings.file, groups, settings)

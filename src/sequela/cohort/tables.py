@@ -11,7 +11,7 @@ import polars as pl
 
 from sequela.cohort.findings import Finding, finding
 from sequela.cohort.manifest import DAYS, FILE_NAME, Manifest, TableSource
-from sequela.cohort.schema import ELSEWHERE, REQUIRED_TABLES, SCHEMA, Column, columns_of
+from sequela.cohort.schema import ELSEWHERE, SCHEMA, Column, columns_of
 
 ROW = "__row"
 MISSING = ("", "NA", "N/A", "NaN", "nan", "NAN", "null", "NULL", "None", ".")
@@ -78,12 +78,21 @@ def raw(name: str) -> str:
     return f"{name} as text"
 
 
+def _needed(manifest: Manifest) -> set[str]:
+    """Tables without which the others mean nothing."""
+    needed = {"patients"}
+    if manifest.endpoints:
+        needed.add("outcomes")
+    if "images" in manifest.tables:
+        needed.add("exams")
+    return needed
+
+
 def read_tables(folder: Path, manifest: Manifest) -> tuple[dict[str, Table], list[Finding]]:
     """Every table that can be read, and what kept the others from it."""
     tables, findings = {}, []
-    for name in (*REQUIRED_TABLES, *(["exams"] if "images" in manifest.tables else [])):
-        if name not in manifest.tables:
-            findings.append(finding("C009", FILE_NAME, column="tables", table=name))
+    for name in sorted(_needed(manifest) - manifest.tables.keys()):
+        findings.append(finding("C009", FILE_NAME, column="tables", table=name))
     for name, source in manifest.tables.items():
         if name not in SCHEMA:
             if name not in ELSEWHERE:

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import torch
 from einops import rearrange
-from jaxtyping import Bool, Float, UInt8
+from jaxtyping import Bool, Float, Int, UInt8
 from pydantic import Field
+from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from sequela.errors import UsageError
 from sequela.modalities.batch import Batch
+from sequela.modalities.mammogram import VIEW_KINDS
 from sequela.settings import Settings
 
 # ImageNet's mean and standard deviation, averaged over the colours: one channel goes in.
@@ -49,6 +52,9 @@ class ImageEncoder(nn.Module):
         initial_weights: False leaves the network unfilled, for a checkpoint to follow.
     """
 
+    side_of: Int[Tensor, " kind"]
+    view_of: Int[Tensor, " kind"]
+
     def __init__(
         self, config: ImageEncoderConfig, dim: int, *, initial_weights: bool = True
     ) -> None:
@@ -56,8 +62,11 @@ class ImageEncoder(nn.Module):
         self.backbone = build_backbone(config, initial_weights=initial_weights)
         width: Any = getattr(self.backbone, "head_hidden_size", self.backbone.num_features)
         self.projection = nn.Linear(width, dim)
-        self.side = nn.Embedding(2, dim)
-        self.view = nn.Embedding(2, dim)
+        sides, views = zip(*VIEW_KINDS, strict=True)
+        self.side = nn.Embedding(len(set(sides)), dim)
+        self.view = nn.Embedding(len(set(views)), dim)
+        self.register_buffer("side_of", _numbered(sides), persistent=False)
+        self.register_buffer("view_of", _numbered(views), persistent=False)
         nn.init.normal_(self.side.weight, std=0.02)
         nn.init.normal_(self.view.weight, std=0.02)
 
@@ -76,8 +85,8 @@ class ImageEncoder(nn.Module):
         if mask.any():
             kind = batch.view_kind[mask]
             features = self.encode(batch.views[mask])
-            # An index into VIEW_KINDS: left CC and MLO, then right CC and MLO.
-            total[mask] = features + self.side(kind // 2) + self.view(kind % 2)
+            named = self.side(self.side_of[kind]) + self.view(self.view_of[kind])
+            total[mask] = features + named
         count = mask.sum(dim=2, keepdim=True)
         return total.sum(dim=2) / count.clamp(min=1), mask.any(dim=2)
 
@@ -87,6 +96,11 @@ class ImageEncoder(nn.Module):
         """The vector of each image, whatever exam it belongs to."""
         features: Float[Tensor, "view dim"] = self.projection(self.backbone(normalised(images)))
         return features
+
+
+def _numbered(names: Sequence[str]) -> Int[Tensor, " kind"]:
+    order = sorted(set(names))
+    return torch.tensor([order.index(name) for name in names])
 
 
 def normalised(
@@ -108,17 +122,36 @@ def build_backbone(config: ImageEncoderConfig, *, initial_weights: bool = True) 
 
     pretrained = initial_weights and config.pretrained and config.weights is None
     try:
-        backbone: nn.Module = timm.create_model(
+        backbone: Any = timm.create_model(
             config.name, pretrained=pretrained, in_chans=1, num_classes=0, **config.options
         )
-    except (OSError, RuntimeError) as error:
+    except (OSError, RuntimeError, TypeError) as error:
         raise UsageError(
             f"the image encoder {config.name} cannot be built: {type(error).__name__}",
-            hint="`sequela list encoders` names them; without a network connection set "
-            "image.pretrained=false, or image.weights to a safetensors file on this machine",
+            hint="`sequela list encoders` names them, image.options must be ones that it takes; "
+            "without a network connection set image.pretrained=false, or image.weights to a "
+            "safetensors file on this machine",
         ) from error
     if initial_weights and config.weights is not None:
-        backbone.load_state_dict(load_file(config.weights), strict=False)
-    if config.checkpointing:
-        backbone.set_grad_checkpointing(True)  # type: ignore[operator]
-    return backbone.to(memory_format=torch.channels_last)
+        _fill(backbone, config.weights)
+    backbone.set_grad_checkpointing(config.checkpointing)
+    module: nn.Module = backbone.to(memory_format=torch.channels_last)
+    return module
+
+
+def _fill(backbone: nn.Module, weights: Path) -> None:
+    """Load a file of the network's weights; one of a classifier may be there and is not used."""
+    try:
+        state = load_file(weights)
+        lacking = sorted(backbone.load_state_dict(state, strict=False).missing_keys)
+    except (OSError, SafetensorError, RuntimeError) as error:
+        raise UsageError(
+            f"image.weights ({weights.name}) cannot be loaded: {type(error).__name__}",
+            hint="give a safetensors file of the same network with one input channel",
+        ) from error
+    if lacking:
+        raise UsageError(
+            f"image.weights ({weights.name}) lacks {len(lacking)} weights of the network",
+            hint="give a file of the network that image.name and image.options describe",
+            items=tuple(lacking),
+        )

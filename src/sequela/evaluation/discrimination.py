@@ -105,7 +105,8 @@ def concordance_of(
     level = resampler.resampling.level
     influence = np.zeros(len(rows))
     for mask, part in zip(rows.run_masks, found, strict=True):
-        influence[mask] = part.influence / len(found)
+        if part.influence is not None:
+            influence[mask] = part.influence / len(found)
     spread = float(np.sqrt((np.bincount(rows.patient, influence) ** 2).sum()))
     value = float(np.mean([part.value for part in found]))
     width = two_sided_width(level) * spread

@@ -1,4 +1,4 @@
-"""Predictions that another program wrote, as a CSV or Parquet table with its own column names."""
+"""Predictions from a file: ours, or a CSV or Parquet table with its own column names."""
 
 from __future__ import annotations
 
@@ -8,34 +8,38 @@ from pathlib import Path
 import polars as pl
 
 from sequela.errors import DataError, UsageError
-from sequela.evaluation.predictions import SCHEMA, Predictions, Provenance
+from sequela.evaluation.predictions import SCHEMA, Predictions, Provenance, is_ours
 from sequela.evaluation.rows import check_table
 
-_REQUIRED = ("patient", "time", "event", "risk")
+_REQUIRED = ("patient_id", "time", "event", "risk")
 _OPTIONAL = ("landmark", "entry", "split", "endpoint", "model", "variant", "repeat", "fold", "seed")
-_TEXT = ("patient", "split", "endpoint", "model", "variant")
+_TEXT = ("patient_id", "split", "endpoint", "model", "variant")
+_ALIAS = {"patient": "patient_id"}
 _EVENT_WORDS = {"true": "1", "false": "0", "yes": "1", "no": "0"}
 
 
 def read_predictions(
     path: Path, mapping: Mapping[str, str] | None = None, *, cause: int = 1
 ) -> Predictions:
-    """Predictions of any model, of which nothing is known but the table.
+    """Predictions of any model; of a table that we did not write, nothing is known but the table.
 
     Args:
-        path: CSV with a header, or Parquet; a row a patient (and landmark).
-        mapping: Our name to the file's column, where they differ. Ours are `patient`, `time` in
-            days, `event` (0 censored, k >= 1 a cause), `risk` (higher is worse), and, optional:
-            `landmark`, `entry`, `split`, `endpoint`, `model`, `variant`, `repeat`, `fold`, `seed`,
-            `survival_<days>`.
+        path: What `Predictions.write` wrote, which is read as it is; or CSV with a header, or
+            Parquet, a row a patient (and landmark).
+        mapping: Our name to the file's column, where they differ. Ours are `patient_id`
+            or `patient`, `time` in days, `event` (0 censored, k >= 1 a cause), `risk` (higher is
+            worse), and, optional: `landmark`, `entry`, `split`, `endpoint`, `model`, `variant`,
+            `repeat`, `fold`, `seed`, `survival_<days>`.
         cause: The event that is predicted.
 
     Raises:
         UsageError: If the mapping names what we do not know.
         DataError: If a column is absent or a row cannot be used; every such row is named.
     """
-    table = _read_text(path)
-    renamed = _mapped(table, dict(mapping or {}), path.name)
+    if path.suffix == ".parquet" and path.is_file() and is_ours(path):
+        return Predictions.read(path)
+    names = {_ALIAS.get(ours, ours): theirs for ours, theirs in (mapping or {}).items()}
+    renamed = _mapped(_read_text(path), names, path.name)
     items = _bad_numbers(renamed)
     if items:
         raise DataError(
@@ -76,7 +80,9 @@ def _mapped(table: pl.DataFrame, mapping: dict[str, str], name: str) -> pl.DataF
             f"predictions have no column {', '.join(strange)}",
             hint=f"map {', '.join(known)} or survival_<days>",
         )
-    chosen = {one: mapping.get(one, one) for one in (*known, *mapping)}
+    short = "patient_id" not in table.columns and "patient" in table.columns
+    defaults = {"patient_id": "patient"} if short else {}
+    chosen = {one: mapping.get(one, defaults.get(one, one)) for one in (*known, *mapping)}
     chosen |= {one: one for one in table.columns if one.startswith("survival_")}
     absent = [chosen[one] for one in (*_REQUIRED, *mapping) if chosen[one] not in table.columns]
     if absent:
@@ -116,7 +122,7 @@ def _completed(table: pl.DataFrame, stem: str) -> pl.DataFrame:
         "landmark": "0",
         "entry": None,
     }
-    filled = table.rename({"patient": "patient_id"}).with_columns(
+    filled = table.with_columns(
         pl.lit(value, dtype=pl.String).alias(name)
         for name, value in defaults.items()
         if name not in table.columns

@@ -47,6 +47,11 @@ METRICS = {
 """Names of metrics, and what each says."""
 
 
+def describe_metrics() -> dict[str, str]:
+    """Names of metrics, and what each says, as `sequela list metrics` prints them."""
+    return dict(METRICS)
+
+
 def metrics_of(
     model: ModelRows, question: Question, settings: EvaluationSettings, resampler: Resampler
 ) -> dict[str, Drawn]:

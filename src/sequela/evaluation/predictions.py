@@ -84,6 +84,14 @@ class Predictions:
         return cls(pl.read_parquet(path), provenance)
 
 
+def is_ours(path: Path) -> bool:
+    """Whether a Parquet file carries the provenance that `Predictions.write` stores."""
+    try:
+        return _METADATA_KEY in pl.read_parquet_metadata(path)
+    except pl.exceptions.ComputeError:
+        return False
+
+
 def survival_column(days: float) -> str:
     """The name of the column of survival probabilities at `days` after the landmark."""
     return f"survival_{days:g}"

@@ -93,6 +93,8 @@ def calibration_slope(rows: Rows, made: Forecast, *, level: float) -> Estimate:
     """
     _require_reach(rows, made)
     link = complementary_log_log(made.risk(rows))
+    if np.ptp(link) <= 1e-9:
+        raise UndefinedMetricError("predicted risks do not vary, so nothing can change with them")
     if _competing(rows, made).any():
         fit = _fit_pseudo(rows, made, np.column_stack([np.ones(len(rows)), link]))
         slope, spread = float(fit.coefficients[1]), float(np.sqrt(fit.variance[1, 1]))

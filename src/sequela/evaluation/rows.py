@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
@@ -13,6 +14,7 @@ from sequela.errors import DataError
 from sequela.evaluation.predictions import SCHEMA, Predictions, Provenance, survival_column
 
 TEST_SPLITS = ("test", "external")
+_SURVIVAL_NAME = re.compile(r"survival_\d+(\.\d+)?(e[+-]?\d+)?")
 
 
 @dataclass(frozen=True)
@@ -208,6 +210,16 @@ def check_table(table: pl.DataFrame) -> None:
     absent = [name for name in SCHEMA if name not in table.columns]
     if absent:
         raise DataError(f"the predictions lack the column(s) {', '.join(absent)}")
+    strange = [
+        name
+        for name in table.columns
+        if name.startswith("survival_") and not _SURVIVAL_NAME.fullmatch(name)
+    ]
+    if strange:
+        raise DataError(
+            f"{', '.join(strange)}: not survival_ followed by a number of days",
+            hint="name survival probabilities survival_365, survival_1826 …",
+        )
     needed = [name for name in SCHEMA if name != "entry"]
     faults = [(pl.col(name).is_null(), f"{name} is missing") for name in needed]
     faults += [

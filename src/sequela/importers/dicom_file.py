@@ -67,6 +67,8 @@ def _read(file: io.BytesIO | io.BufferedReader, *, pixels: bool) -> Dataset:
     if deflated:
         file = io.BytesIO(_inflated(file.read(), pixels=pixels))
     dataset = dcmread(file, force=bare, stop_before_pixels=not pixels)
+    if not len(dataset):
+        raise DataError("is truncated: it ends within its header or its compressed image")
     if deflated:
         dataset.file_meta.TransferSyntaxUID = DeflatedExplicitVRLittleEndian
     elif not dataset.file_meta.get("TransferSyntaxUID"):

@@ -21,6 +21,9 @@ from sequela.importers.dicom_file import BROKEN, read_dicom
 from sequela.importers.status import Status
 from sequela.importers.view_codes import projection
 
+FOR_PROCESSING = (
+    "is For Processing (raw detector values); export the For Presentation image instead"
+)
 _TOMOSYNTHESIS = {
     BreastTomosynthesisImageStorage,
     BreastProjectionXRayImageStorageForPresentation,
@@ -83,11 +86,8 @@ def _read(header: Dataset) -> Mammogram | NotTaken:
     reason = _not_a_mammogram(header)
     if reason:
         return NotTaken("set aside", reason)
-    if _for_processing(header):
-        return NotTaken(
-            "refused",
-            "is For Processing (raw detector values); export the For Presentation image instead",
-        )
+    if for_processing(header):
+        return NotTaken("refused", FOR_PROCESSING)
     shown = projection(header)
     if shown.side is None or shown.view is None:
         return NotTaken("set aside", shown.aside)
@@ -125,13 +125,14 @@ def _not_a_mammogram(header: Dataset) -> str:
     if modality != "MG" and not (modality in ("CR", "DX") and breast):
         return f"is not a mammogram (modality {modality if modality.isalpha() else 'not given'})"
     if not header.get("Rows") or not header.get("Columns"):
-        return "holds no image"
+        return "holds no image: Rows or Columns is missing"
     if int(header.get("SamplesPerPixel") or 1) != 1:
         return "is in colour: a screen shot or an overlay, not a mammogram"
     return ""
 
 
-def _for_processing(header: Dataset) -> bool:
+def for_processing(header: Dataset) -> bool:
+    """Whether the image holds what the detector measured, which no display rule applies to."""
     intent = str(header.get("PresentationIntentType") or "").strip().upper()
     kind = header.get("SOPClassUID")
     return intent == "FOR PROCESSING" or kind == DigitalMammographyXRayImageStorageForProcessing

@@ -30,7 +30,7 @@ def write_map(path: Path, strength: Float[np.ndarray, "row column"]) -> None:
     smooth = Image.fromarray(strength.astype(np.float32)).resize(size, Image.Resampling.BICUBIC)
     level = np.asarray(smooth).clip(0, 1)[:, :, None]
     colour = _ORANGE + (_YELLOW - _ORANGE) * level
-    alpha = _OPAQUE * np.sqrt(level) * (level > 0.02)
+    alpha = _OPAQUE * level
     image = Image.fromarray(np.concatenate([colour, alpha], axis=2).astype(np.uint8), "RGBA")
     with atomic(path) as temporary:
         image.save(temporary, "PNG", optimize=True)

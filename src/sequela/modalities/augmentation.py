@@ -11,10 +11,13 @@ from jaxtyping import Float, Int, UInt8
 from pydantic import Field
 from torch import Tensor
 
+from sequela.modalities.mammogram import VIEW_KINDS
 from sequela.settings import Settings
 
-# Left CC, left MLO, right CC, right MLO to the same views of the other side.
-OTHER_SIDE = torch.tensor([2, 3, 0, 1])
+# Each kind of view to the same view of the other side.
+OTHER_SIDE = torch.tensor(
+    [VIEW_KINDS.index(("R" if side == "L" else "L", view)) for side, view in VIEW_KINDS]
+)
 
 
 class Augmentation(Settings):

@@ -35,6 +35,13 @@ class Box:
         """To index an array with."""
         return slice(self.top, self.bottom), slice(self.left, self.right)
 
+    def enlarged(self, factor: float, shape: tuple[int, int]) -> Box:
+        """The same part of an image of `shape`, which is `factor` times as large."""
+        corners = (self.top, self.left, self.bottom, self.right)
+        limits = (*shape, *shape)
+        edges = (min(round(edge * factor), end) for edge, end in zip(corners, limits, strict=True))
+        return Box(*edges)
+
 
 @dataclass(frozen=True)
 class Breast:

@@ -15,9 +15,10 @@ from torch import Tensor
 from sequela.cohort.patient import Case, Exam
 from sequela.modalities.augmentation import Augmentation, augmented
 from sequela.modalities.batch import Sample
+from sequela.modalities.mammogram import VIEW_KINDS
 from sequela.modalities.text import TextSettings, encode_texts, joined
 
-VIEW_KIND = {("L", "CC"): 0, ("L", "MLO"): 1, ("R", "CC"): 2, ("R", "MLO"): 3}
+VIEW_KIND = {view: kind for kind, view in enumerate(VIEW_KINDS)}
 
 
 @runtime_checkable

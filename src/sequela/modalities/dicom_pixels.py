@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import io
+
 import imagecodecs
 import numpy as np
 from jaxtyping import UInt
+from PIL import Image
 from pydicom import Dataset
 from pydicom.encaps import generate_frames
 from pydicom.uid import (
@@ -17,7 +20,7 @@ from pydicom.uid import (
 
 from sequela.errors import DataError, ResourceLimitError
 from sequela.importers.dicom_file import BROKEN
-from sequela.modalities.codestream import read_codestream
+from sequela.modalities.codestream import Codestream, read_codestream
 
 MOST_PIXELS = 80_000_000
 """More than the largest digitised film; a greater declaration is taken for an attack."""
@@ -25,8 +28,13 @@ MOST_PIXELS = 80_000_000
 Stored = UInt[np.ndarray, "height width"]
 
 
-def stored_values(dataset: Dataset) -> tuple[Stored, int]:
+def stored_values(dataset: Dataset, *, halvings: int = 0) -> tuple[Stored, int]:
     """The image as stored, its bits as unsigned integers, and how many low bits are meant.
+
+    Args:
+        dataset: The file, pixel data included.
+        halvings: How often the resolution is halved where the encoding is JPEG 2000, whose
+            streams hold lower resolutions; then these are the wavelet's means, not the pixels.
 
     Raises:
         DataError: If the file holds no single grey image, less than it declares, or a stream
@@ -47,6 +55,8 @@ def stored_values(dataset: Dataset) -> tuple[Stored, int]:
             f"its compressed image is {stream.height} × {stream.width} × {stream.components}, "
             f"its header declares {rows} × {columns} × 1"
         )
+    if halvings and syntax in JPEG2000TransferSyntaxes and not dataset.PixelRepresentation:
+        return _smaller(frame, stream, halvings).astype(kind, copy=False), bits
     values = _decoded(frame, syntax, dataset)
     if syntax in JPEG2000TransferSyntaxes:  # as pydicom: the stream's precision is believed
         bits = max(bits, min(stream.precision, 8 * kind.itemsize))
@@ -122,6 +132,20 @@ def _decoded(frame: bytes, syntax: UID, dataset: Dataset) -> np.ndarray:
     except RuntimeError as error:
         raise DataError(f"its compressed image is broken ({type(error).__name__})") from None
     return _by_pydicom(dataset)
+
+
+def _smaller(frame: bytes, stream: Codestream, halvings: int) -> Stored:
+    """A lower resolution of a JPEG 2000 stream; Pillow scales more than 8 bits up to 16."""
+    try:
+        with Image.open(io.BytesIO(frame), formats=["JPEG2000"]) as image:
+            image.reduce = halvings  # type: ignore[assignment, method-assign]
+            image.load()
+            values = np.asarray(image)
+    except (OSError, *BROKEN) as error:
+        raise DataError(
+            f"its compressed image has no lower resolution, or is broken ({type(error).__name__})"
+        ) from None
+    return values >> (16 - stream.precision) if values.itemsize == 2 else values
 
 
 def _by_pydicom(dataset: Dataset) -> np.ndarray:

@@ -85,13 +85,13 @@ def _shown(
     """Displayed values, those that are black and white, the rule, and warnings."""
     if _has_voi_table(dataset):
         return _by_table(dataset, scaled)
-    warnings = []
+    warnings: list[str] = []
     if "WindowWidth" in dataset or "WindowCenter" in dataset:
         function = str(dataset.get("VOILUTFunction") or "LINEAR").upper()
         if _usable_window(dataset, function):
-            if dataset["WindowCenter"].VM > 1:
-                warnings.append("has several windows; the first is used")
-            return *_by_window(dataset, scaled), f"window {function}", warnings
+            several = dataset["WindowCenter"].VM
+            which = f" (first of {several})" if several > 1 else ""
+            return *_by_window(dataset, scaled), f"window {function}{which}", warnings
         warnings.append("has a window that cannot be used; the range of its pixels is")
     present = np.zeros(len(values), bool)
     present[stored] = True

@@ -15,6 +15,7 @@ from pydicom.uid import UID
 
 from sequela.errors import DataError, ResourceLimitError
 from sequela.importers.dicom_file import BROKEN, read_dicom
+from sequela.importers.dicom_header import FOR_PROCESSING, for_processing
 from sequela.modalities.dicom_pixels import MOST_PIXELS, stored_values
 from sequela.modalities.greyscale import Greyscale, dicom_greyscale
 
@@ -27,21 +28,32 @@ _NPY = b"\x93NUMPY"
 
 @dataclass(frozen=True)
 class Picture:
-    """An image as its file stores it, and how its values look."""
+    """An image as its file stores it, and how its values look.
+
+    Attributes:
+        stored: The values; fewer than the file's where a lower resolution was asked for.
+        greyscale: What they look like.
+        shape: Height and width of the file's image.
+        encoding: Transfer syntax, or PNG or NPY.
+        photometric: MONOCHROME1 or MONOCHROME2.
+        vendor: Manufacturer, where the file names one.
+    """
 
     stored: UInt[np.ndarray, "height width"]
     greyscale: Greyscale
+    shape: tuple[int, int]
     encoding: str
     photometric: str = "MONOCHROME2"
     vendor: str = ""
 
 
-def open_picture(source: Source, *, white: White = "auto") -> Picture:
+def open_picture(source: Source, *, white: White = "auto", halvings: int = 0) -> Picture:
     """Decode the file, told apart by its first bytes, whatever its name.
 
     Args:
         source: The file, or its content.
         white: The value of a PNG or NPY that is shown white.
+        halvings: How often the resolution of JPEG 2000 is halved.
 
     Raises:
         DataError: If it is not one grey image in a form that we read.
@@ -52,7 +64,7 @@ def open_picture(source: Source, *, white: White = "auto") -> Picture:
         return _png(_content(source), white)
     if start.startswith(_NPY):
         return _npy(_content(source), white)
-    return _dicom(source)
+    return _dicom(source, halvings)
 
 
 def _start(source: Source) -> bytes:
@@ -69,14 +81,19 @@ def _content(source: Source) -> bytes:
     return source if isinstance(source, bytes) else source.read_bytes()
 
 
-def _dicom(source: Source) -> Picture:
+def _dicom(source: Source, halvings: int) -> Picture:
     dataset = read_dicom(source, pixels=True)
+    if for_processing(dataset):
+        raise DataError(FOR_PROCESSING)
     try:  # pydicom reads an element when it is asked for, so it may fail as late as here
-        stored, bits = stored_values(dataset)
+        stored, bits = stored_values(dataset, halvings=halvings)
+        shape = (int(dataset.Rows), int(dataset.Columns))
+        smaller = "" if stored.shape == shape else f" at 1/{1 << halvings} resolution"
         return Picture(
             stored,
             dicom_greyscale(dataset, stored, bits),
-            encoding=UID(dataset.file_meta.TransferSyntaxUID).name,
+            shape,
+            encoding=UID(dataset.file_meta.TransferSyntaxUID).name + smaller,
             photometric=str(dataset.PhotometricInterpretation),
             vendor=str(dataset.get("Manufacturer") or "").strip(),
         )
@@ -154,4 +171,6 @@ def _picture(stored: UInt[np.ndarray, "height width"], white: White, encoding: s
     if highest > top:
         raise DataError(f"has pixels above {top:,}, the value said to be white")
     table = np.arange(1 << (8 * stored.itemsize), dtype=np.float32) / np.float32(top)
-    return Picture(stored, Greyscale(table.clip(max=1.0), f"white at {top:,}"), encoding)
+    greyscale = Greyscale(table.clip(max=1.0), f"white at {top:,}")
+    height, width = stored.shape
+    return Picture(stored, greyscale, (height, width), encoding)

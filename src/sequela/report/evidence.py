@@ -12,6 +12,7 @@ import polars as pl
 import yaml
 
 from sequela.errors import DataError
+from sequela.report.results import label
 
 
 @dataclass(frozen=True)
@@ -35,7 +36,7 @@ class RunRecord:
     @property
     def label(self) -> str:
         """What a figure of the run is called."""
-        return self.name
+        return label(self.name)
 
 
 @dataclass(frozen=True)

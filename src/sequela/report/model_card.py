@@ -26,14 +26,13 @@ def facts(results: Sequence[ModelResult]) -> list[tuple[str, str]]:
     if shown is None:
         return []
     counts = shown.counts
+    several = counts.get("rows") != counts.get("patients")
+    of_them = "Predictions followed by" if several else "With"
     rows = [
         ("Test patients", counts.get("patients")),
-        (
-            "Predictions",
-            counts.get("rows") if counts.get("rows") != counts.get("patients") else None,
-        ),
-        (f"With {shown.endpoint}", counts.get("events")),
-        ("With a competing event", counts.get("competing") or None),
+        ("Predictions, one a landmark", counts.get("rows") if several else None),
+        (f"{of_them} {shown.endpoint}", counts.get("events")),
+        (f"{of_them} a competing event", counts.get("competing") or None),
     ]
     found = [(name, printed(count, "count")) for name, count in rows if count is not None]
     if shown.horizon is not None:

@@ -4,22 +4,21 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Iterator
-from concurrent.futures import ProcessPoolExecutor
-from functools import partial
-from multiprocessing import get_context
 from pathlib import Path
 
 import polars as pl
 import yaml
 
 from sequela.cohort.manifest import FILE_NAME
-from sequela.errors import UsageError
+from sequela.errors import ResourceLimitError, UsageError
 from sequela.progress import stage
 from sequela.simulation import tables
 from sequela.simulation.mammograms import DrawnImage, write_images
 from sequela.simulation.patients import SimulatedPatient, draw_patient
+from sequela.simulation.phantom import VIEWS
 from sequela.simulation.settings import SimulationSettings
-from sequela.storage import atomic, write_json, write_text
+from sequela.storage import atomic, require_space, write_json, write_text
+from sequela.workers import Failure, each
 
 
 def simulate(settings: SimulationSettings, folder: Path) -> None:
@@ -30,6 +29,7 @@ def simulate(settings: SimulationSettings, folder: Path) -> None:
 
     Raises:
         UsageError: If the folder holds a cohort already, or other files of these names.
+        ResourceLimitError: If the disk is full, or a worker runs out of memory.
     """
     unfinished = folder.with_name(f".{folder.name}.part")
     if unfinished.exists():
@@ -38,6 +38,7 @@ def simulate(settings: SimulationSettings, folder: Path) -> None:
     patients = [draw_patient(settings, number) for number in range(settings.patients)]
     _write_tables(settings, patients, unfinished)
     if settings.images:
+        require_space(unfinished, _bytes_at_most(settings, patients))
         images = _draw_images(settings, patients, unfinished)
         _write_csv(tables.images_table(images), unfinished / "images.csv")
         _write_parquet(tables.lesions_table(images), unfinished / "truth" / "lesions.parquet")
@@ -48,6 +49,7 @@ def simulate(settings: SimulationSettings, folder: Path) -> None:
     _move_in(unfinished, folder)
 
 
+_HEADER_BYTES = 40_000  # a lookup table of 14 bits is 30 kB
 _CONTENTS = (
     "dicom",
     "truth",
@@ -87,6 +89,7 @@ def _write_tables(
     truth = folder / "truth"
     _write_parquet(tables.oracle_table(settings, patients), truth / "oracle.parquet")
     _write_parquet(tables.latents_table(patients), truth / "latents.parquet")
+    _write_csv(tables.index_dates_table(patients), truth / "index_dates.csv")
     write_json(truth / "signals.json", settings.model_dump(mode="json", exclude={"workers"}))
 
 
@@ -100,23 +103,36 @@ def _write_parquet(table: pl.DataFrame, path: Path) -> None:
         table.write_parquet(temporary)
 
 
+def _bytes_at_most(settings: SimulationSettings, patients: list[SimulatedPatient]) -> int:
+    """What the images take where no encoding makes them smaller."""
+    images = sum(len(patient.days) * len(patient.sides) * len(VIEWS) for patient in patients)
+    pixels = settings.mammogram.height * settings.mammogram.width
+    return images * (2 * pixels + _HEADER_BYTES)
+
+
 def _draw_images(
     settings: SimulationSettings, patients: list[SimulatedPatient], folder: Path
 ) -> list[DrawnImage]:
-    images: list[DrawnImage] = []
-    with stage("drawing mammograms", len(patients)) as advance:
-        for rows in _each_patient(settings, patients, folder):
-            images.extend(rows)
+    """Draw everything; rows in the order of the patients, whoever was finished first."""
+    rows: dict[int, tuple[DrawnImage, ...]] = {}
+    with stage("Drawing mammograms", len(patients)) as advance:
+        for patient, images in _each_patient(settings, patients, folder):
+            rows[patient] = images
             advance(1)
-    return images
+    return [image for patient in sorted(rows) for image in rows[patient]]
 
 
 def _each_patient(
     settings: SimulationSettings, patients: list[SimulatedPatient], folder: Path
-) -> Iterator[tuple[DrawnImage, ...]]:
-    draw = partial(write_images, settings, folder=folder)
+) -> Iterator[tuple[int, tuple[DrawnImage, ...]]]:
+    tasks = [(settings, patient, folder) for patient in patients]
     if settings.workers == 1:
-        yield from map(draw, patients)
+        yield from enumerate(write_images(*task) for task in tasks)
         return
-    with ProcessPoolExecutor(settings.workers, mp_context=get_context("spawn")) as pool:
-        yield from pool.map(draw, patients, chunksize=4)
+    for done in each(write_images, tasks, workers=settings.workers):
+        if isinstance(done.value, Failure):
+            raise ResourceLimitError(
+                f"the mammograms of a simulated patient were not written: {done.value.reason}",
+                hint="see that memory and disk suffice, or use fewer workers",
+            )
+        yield done.index, done.value

@@ -132,6 +132,7 @@ def _patient_and_study(patient: SimulatedPatient, taken: Acquisition) -> Dataset
     dataset.PatientBirthDate = born.strftime("%Y%m%d")
     dataset.PatientSex = "F"
     dataset.PatientIdentityRemoved = "YES"
+    dataset.LongitudinalTemporalInformationModified = "MODIFIED"
     dataset.DeidentificationMethod = "SIMULATED, NO PERSON BEHIND IT"
     dataset.StudyInstanceUID = _uid(patient.seed, study)
     dataset.StudyID = str(taken.exam + 1)
@@ -231,9 +232,9 @@ def _pixel_module(
     dataset.BitsAllocated, dataset.BitsStored, dataset.HighBit = 16, bits, bits - 1
     dataset.PixelRepresentation = 0
     dataset.PixelSpacing = [vendor.spacing, vendor.spacing]
-    dataset.PixelSpacingCalibrationType = "GEOMETRY"
     dataset.PixelIntensityRelationship = "LOG"
-    dataset.PixelIntensityRelationshipSign = -1 if taken.display.endswith("-inverted") else 1
+    inverted = taken.display.endswith("-inverted")
+    dataset.PixelIntensityRelationshipSign = 1 if inverted else -1  # dense tissue is white
     dataset.RescaleIntercept, dataset.RescaleSlope, dataset.RescaleType = 0, 1, "US"
     dataset.LossyImageCompression = "00"
     dataset.BurnedInAnnotation = "NO"

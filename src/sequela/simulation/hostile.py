@@ -38,7 +38,7 @@ _DECLARED = 10_000  # rows and columns that the enormous files claim to have
 
 def ordinary(path: Path, syntax: TransferSyntax = "explicit") -> None:
     """A right craniocaudal mammogram with nothing wrong: the control."""
-    write_mammogram(_dataset(syntax), syntax, path)
+    write_mammogram(_dataset(path, syntax), syntax, path)
 
 
 def truncated(path: Path) -> None:
@@ -71,20 +71,20 @@ def not_dicom(path: Path) -> None:
 
 def without_preamble(path: Path) -> None:
     """A good mammogram without preamble and file meta information, as some exports leave it."""
-    dataset = _dataset("implicit")
+    dataset = _dataset(path, "implicit")
     dataset.save_as(path, implicit_vr=True, little_endian=True)
 
 
 def without_pixels(path: Path) -> None:
     """A header alone."""
-    dataset = _dataset()
+    dataset = _dataset(path)
     del dataset.PixelData
     write_mammogram(dataset, "explicit", path)
 
 
 def garbage_pixels(path: Path) -> None:
     """A frame that says it is JPEG 2000 and is noise."""
-    dataset = _dataset("jpeg-2000")
+    dataset = _dataset(path, "jpeg-2000")
     noise = np.random.default_rng(0).bytes(4000)
     dataset.PixelData = encapsulate([noise])
     dataset["PixelData"].is_undefined_length = True
@@ -93,7 +93,7 @@ def garbage_pixels(path: Path) -> None:
 
 def enormous(path: Path) -> None:
     """Under 4 kB that declare 10,000 x 10,000 pixels."""
-    dataset = _dataset()
+    dataset = _dataset(path)
     dataset.Rows = dataset.Columns = _DECLARED
     dataset.PixelData = bytes(200)
     write_mammogram(dataset, "explicit", path)
@@ -101,7 +101,7 @@ def enormous(path: Path) -> None:
 
 def enormous_jpeg(path: Path) -> None:
     """A small JPEG 2000 frame whose own header declares 10,000 x 10,000 pixels."""
-    dataset = _dataset("jpeg-2000")
+    dataset = _dataset(path, "jpeg-2000")
     size = _DECLARED.to_bytes(4, "big") * 2
     frame = bytearray(next(generate_frames(dataset.PixelData, number_of_frames=1)))
     frame[8:16] = size  # SIZ: Xsiz, Ysiz (ITU-T T.800, A.5.1)
@@ -114,7 +114,7 @@ def enormous_jpeg(path: Path) -> None:
 
 def deflate_bomb(path: Path, megabytes: int = 200) -> None:
     """A small deflated file that grows to `megabytes` of zeros when it is read."""
-    dataset = _dataset("deflated")
+    dataset = _dataset(path, "deflated")
     dataset.Rows, dataset.Columns = _DECLARED, _DECLARED
     dataset.PixelData = bytes(2)
     write_mammogram(dataset, "deflated", path)
@@ -131,7 +131,7 @@ def deflate_bomb(path: Path, megabytes: int = 200) -> None:
 
 def for_processing(path: Path) -> None:
     """Raw detector values: not meant to be looked at."""
-    dataset = _dataset()
+    dataset = _dataset(path)
     dataset.SOPClassUID = DigitalMammographyXRayImageStorageForProcessing
     dataset.PresentationIntentType = "FOR PROCESSING"
     dataset.ImageType = ["ORIGINAL", "PRIMARY"]
@@ -142,7 +142,7 @@ def for_processing(path: Path) -> None:
 
 def tomosynthesis(path: Path) -> None:
     """A stack of slices."""
-    dataset = _dataset()
+    dataset = _dataset(path)
     dataset.SOPClassUID = BreastTomosynthesisImageStorage
     dataset.ImageType = ["DERIVED", "PRIMARY", "TOMOSYNTHESIS", "NONE"]
     dataset.NumberOfFrames = 3
@@ -152,7 +152,7 @@ def tomosynthesis(path: Path) -> None:
 
 def other_modality(path: Path) -> None:
     """A CT slice that got among the mammograms."""
-    dataset = _dataset()
+    dataset = _dataset(path)
     dataset.SOPClassUID, dataset.Modality = CTImageStorage, "CT"
     for name in ("ViewCodeSequence", "ViewPosition", "ImageLaterality", "PresentationIntentType"):
         delattr(dataset, name)
@@ -186,28 +186,28 @@ def implant_displaced_view(path: Path) -> None:
 
 def implant(path: Path) -> None:
     """A breast with an implant: to be kept, and flagged."""
-    dataset = _dataset()
+    dataset = _dataset(path)
     dataset.BreastImplantPresent = "YES"
     write_mammogram(dataset, "explicit", path)
 
 
 def unknown_view(path: Path) -> None:
     """Neither the code sequence nor ViewPosition names a view."""
-    dataset = _dataset()
+    dataset = _dataset(path)
     dataset.ViewCodeSequence, dataset.ViewPosition = [], ""
     write_mammogram(dataset, "explicit", path)
 
 
 def unknown_side(path: Path) -> None:
     """No element says which breast it is."""
-    dataset = _dataset()
+    dataset = _dataset(path)
     dataset.ImageLaterality, dataset.PatientOrientation = "", []
     write_mammogram(dataset, "explicit", path)
 
 
 def both_sides(path: Path) -> None:
     """Both breasts in one image."""
-    dataset = _dataset()
+    dataset = _dataset(path)
     dataset.ImageLaterality = "B"
     write_mammogram(dataset, "explicit", path)
 
@@ -243,13 +243,16 @@ TROUBLES: Mapping[str, Callable[[Path], None]] = {
 """Every trouble by name."""
 
 
-def _patient() -> SimulatedPatient:
+def _patient(path: Path) -> SimulatedPatient:
+    """A patient of her own for each file name, so that no file is a copy of another."""
     site = next(place for place, vendor in enumerate(VENDORS) if vendor.snomed == "SRT")
-    return replace(draw_patient(_SETTINGS, 0), site=site, side="R", sides=("L", "R"), days=(40,))
+    number = zlib.crc32(path.stem.encode()) % 100_000
+    patient = draw_patient(_SETTINGS, number)
+    return replace(patient, site=site, side="R", sides=("L", "R"), days=(40,))
 
 
-def _dataset(syntax: TransferSyntax = "explicit") -> Dataset:
-    patient = _patient()
+def _dataset(path: Path, syntax: TransferSyntax = "explicit") -> Dataset:
+    patient = _patient(path)
     taken = Acquisition(0, "R", "CC", 1, syntax, "linear")
     brightness = intended_display(_SETTINGS, patient, taken)
     pixels = stored_pixels(brightness, taken.display, vendor_of(patient).detector)
@@ -257,7 +260,7 @@ def _dataset(syntax: TransferSyntax = "explicit") -> Dataset:
 
 
 def _write_view(path: Path, code: tuple[str, str], position: str) -> None:
-    dataset = _dataset()
+    dataset = _dataset(path)
     view = coded(*code, "SRT")
     view.ViewModifierCodeSequence = []
     dataset.ViewCodeSequence, dataset.ViewPosition = [view], position
@@ -265,7 +268,7 @@ def _write_view(path: Path, code: tuple[str, str], position: str) -> None:
 
 
 def _write_modified(path: Path, code: tuple[str, str]) -> None:
-    dataset = _dataset()
+    dataset = _dataset(path)
     dataset.ViewCodeSequence[0].ViewModifierCodeSequence = [coded(*code, "SRT")]
     write_mammogram(dataset, "explicit", path)
 

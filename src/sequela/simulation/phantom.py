@@ -29,7 +29,7 @@ GROWTH_PER_SD = 0.14
 RADIUS_RANGE = (0.02, 0.19)
 
 _FAT, _GLAND, _MUSCLE, _SKIN, _MASS = 0.18, 0.55, 0.45, 0.42, 0.97
-_SOFTNESS = 0.15  # width of the mass's edge, as a share of its radius
+_SOFTNESS = 0.18  # width of the mass's edge, as a share of its radius
 _MIDDLE = 0.54  # share of the height that parts the upper half from the lower in MLO
 _PLACE, _LOBES = 10, 11  # keys of the mass's generators, apart from the views' 0 to 3
 _TEXTURE = ((6, 0.6), (14, 0.3), (40, 0.2))  # grid cells across the image, weight
@@ -186,7 +186,7 @@ def view_key(side: Side, view: View) -> int:
 
 def _where(patient: SimulatedPatient) -> tuple[float, float, float, float, float]:
     """The mass's column and rows (CC, MLO) as shares of the image, and its bumps."""
-    low, high = (0.30, 0.38, 0.42, 0.0, 0.0), (0.42, 0.60, 0.66, 0.12, 2 * np.pi)
+    low, high = (0.30, 0.38, 0.42, 0.0, 0.0), (0.42, 0.60, 0.66, 0.08, 2 * np.pi)
     across, down_cc, down_mlo, depth, phase = patient.generator(Stream.BREAST, _PLACE).uniform(
         low, high
     )

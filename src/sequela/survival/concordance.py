@@ -30,7 +30,7 @@ class Concordance:
         tied_risk: In which the risks are equal.
         tied_time: Pairs of events at one time with different risks (unweighted).
         tied_both: Pairs of events at one time with equal risks (unweighted).
-        influence: What each patient adds to `value`, to first order.
+        influence: What each patient adds to `value`, to first order; None where not asked for.
     """
 
     value: float
@@ -39,7 +39,7 @@ class Concordance:
     tied_risk: float
     tied_time: float
     tied_both: float
-    influence: Float[np.ndarray, " patient"]
+    influence: Float[np.ndarray, " patient"] | None
 
     def standard_error(self, cluster: Int[np.ndarray, " patient"] | None = None) -> float:
         """The infinitesimal jackknife's, summed over clusters where rows belong together.
@@ -47,6 +47,8 @@ class Concordance:
         Source: Therneau & Watson 2017; R survival::concordance.
         """
         influence = self.influence
+        if influence is None:
+            raise ValueError("concordance was computed without influence=True")
         if cluster is not None:
             place = np.unique(cluster, return_inverse=True)[1]
             influence = np.bincount(place, influence)
@@ -61,6 +63,7 @@ def concordance(
     pairs: TimeWeight = "harrell",
     horizon: float | None = None,
     censoring: Bool[np.ndarray, " patient"] | None = None,
+    influence: bool = True,
 ) -> Concordance:
     """C of a risk in O(n log n).
 
@@ -72,6 +75,7 @@ def concordance(
         horizon: Events later than this day begin no pair; None for all.
         censoring: True where follow-up ended by censoring, for Uno's G; None for all without
             the event.
+        influence: Whether the standard error will be asked for, which doubles the time.
 
     Raises:
         UndefinedMetricError: If no pair is comparable.
@@ -82,7 +86,7 @@ def concordance(
     weight = begins.astype(float)
     if pairs == "uno":
         weight *= inverse_square(time, ~event if censoring is None else censoring)
-    later, earlier = _as_earlier(time, event, risk, weight), _as_later(time, event, risk, weight)
+    later = _as_earlier(time, event, risk, weight)
     concordant, tied, total = (float(part.sum()) for part in later)
     if total <= 0:
         raise UndefinedMetricError(
@@ -90,7 +94,6 @@ def concordance(
             f"events among {len(time)} patients"
         )
     value = (concordant + tied / 2) / total
-    gained = later[0] + earlier[0] + (later[1] + earlier[1]) / 2
     tied_time, tied_both = _tied_events(time[begins], risk[begins])
     return Concordance(
         value=value,
@@ -99,7 +102,9 @@ def concordance(
         tied_risk=tied,
         tied_time=tied_time,
         tied_both=tied_both,
-        influence=(gained - value * (later[2] + earlier[2])) / total,
+        influence=_influence(later, _as_later(time, event, risk, weight), value, total)
+        if influence
+        else None,
     )
 
 
@@ -117,6 +122,13 @@ _Parts = tuple[
 ]
 
 
+def _influence(
+    later: _Parts, earlier: _Parts, value: float, total: float
+) -> Float[np.ndarray, " patient"]:
+    gained = later[0] + earlier[0] + (later[1] + earlier[1]) / 2
+    return (gained - value * (later[2] + earlier[2])) / total
+
+
 def _as_earlier(
     time: Float[np.ndarray, " patient"],
     event: Bool[np.ndarray, " patient"],
@@ -127,10 +139,9 @@ def _as_earlier(
     # From the last time to the first, the censored before the events that they outlived; among
     # events at one time, the higher risk first, so that none counts another as smaller.
     order = np.lexsort((-risk, event, -time))
-    ones = np.ones(len(time))
     fence = _fence(time[order], event[order])
-    smaller = earlier_and_smaller(_ranks(risk[order]), ones)
-    tied = _equal_before(risk[order], ones, fence)
+    smaller = earlier_and_smaller(_ranks(risk[order]))
+    tied = _equal_before(risk[order], np.ones(len(time)), fence)
     begun = weight[order]
     return tuple(_back(begun * part, order) for part in (smaller, tied, fence.astype(float)))  # type: ignore[return-value]
 
@@ -172,8 +183,12 @@ def _equal_before(
     fence: Int[np.ndarray, " patient"],
 ) -> Float[np.ndarray, " patient"]:
     """The weight of equal values that stand before each fence."""
-    group = np.unique(values, return_inverse=True)[1]
-    order = np.argsort(group, kind="stable")
+    order = np.argsort(values, kind="stable")
+    change = np.diff(values[order], prepend=np.nan) != 0
+    if change.all():
+        return np.zeros(len(values))
+    group = np.empty(len(values), dtype=np.int64)
+    group[order] = np.cumsum(change) - 1
     key = group[order] * (len(values) + 1) + order
     running = np.append(0.0, weight[order].cumsum())
     base = group * (len(values) + 1)
@@ -192,10 +207,13 @@ def _tied_events(
     time: Float[np.ndarray, " event"], risk: Float[np.ndarray, " event"]
 ) -> tuple[float, float]:
     """Pairs of events at one time: with different risks, with equal risks."""
+    order = np.lexsort((risk, time))
+    later = np.diff(time[order], prepend=np.nan) != 0
+    other = later | (np.diff(risk[order], prepend=np.nan) != 0)
 
-    def pairs(*keys: Float[np.ndarray, " event"]) -> float:
-        counts = np.unique(np.stack(keys), axis=1, return_counts=True)[1]
+    def pairs(starts: Bool[np.ndarray, " event"]) -> float:
+        counts = np.diff(np.flatnonzero(np.append(starts, True)))
         return float((counts * (counts - 1) / 2).sum())
 
-    both = pairs(time, risk)
-    return pairs(time) - both, both
+    both = pairs(other)
+    return pairs(later) - both, both

@@ -1,0 +1,177 @@
+"""`explanations/`: example patients of a run, and what their maps are worth."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import polars as pl
+from jaxtyping import Bool, Int
+
+from sequela.errors import DataError
+from sequela.interpretation.examples import RULE, choose_examples
+from sequela.interpretation.pointing import Lesion, lesions_in_prepared
+from sequela.interpretation.portrait import Subject, portrait
+from sequela.interpretation.sanity import check_maps
+from sequela.progress import stage
+from sequela.storage import owned, write_json
+from sequela.survival.followup import Followup
+from sequela.training.inputs import Sources, case_inputs, require_modalities
+from sequela.training.prediction import Trained, answers, load_trained
+from sequela.training.project import Fold, Project
+from sequela.training.run import Run
+
+FILE_NAME = "explanations.json"
+_CHECKED = 40  # cases whose maps are checked
+_DAYS_A_YEAR = 365.25
+
+
+def explain(run: Run, project: Project, *, show_texts: bool | None = None) -> Path:
+    """Explain some test patients of a run; `explanations/` is written anew.
+
+    Args:
+        run: A finished run of a model that reads images or texts.
+        project: The cohort it was trained on.
+        show_texts: Whether notes are written out. None says yes for synthetic patients only,
+            since a real note may hold a name.
+
+    Returns:
+        The folder written.
+
+    Raises:
+        DataError: If the run is not finished, or is a baseline.
+        LockedError: If images were prepared by another pixel policy than the run's.
+    """
+    trained = _trained(run, project)
+    fold = Fold(trained.metadata["repeat"], trained.metadata["fold"])
+    rows = project.rows("test", fold)
+    cases = [project.selection.cases[row] for row in rows]
+    followup = project.selection.followup[rows]
+    sources = _sources(project, trained)
+    said = answers(trained, cases, sources, project.configuration.machine)
+    happened, known = outcomes(followup, trained.metadata["cause"], trained.metadata["horizon"])
+    choices = choose_examples(
+        [case.patient_id for case in cases],
+        said.risk,
+        happened,
+        known,
+        project.configuration.explain.patients,
+    )
+    subject = Subject(
+        model=trained.model,
+        head=trained.head,
+        exams=trained.config.exams,
+        inputs=case_inputs(cases, trained.config, sources),
+        tokenizer=sources.tokenizer,
+        show_texts=project.cohort.manifest.synthetic if show_texts is None else show_texts,
+    )
+    endpoint = project.configuration.protocol.endpoint
+    folder = project.work / "explanations"
+    with owned(folder):
+        _clear(folder)
+        patients = []
+        with stage("Explaining patients", len(choices)) as advance:
+            for number, choice in enumerate(choices, start=1):
+                shown = portrait(subject, choice.row, folder, f"patient-{number}")
+                outcome = in_words(followup, choice.row, trained.metadata["cause"], endpoint)
+                why = choice.why + within(trained.metadata["horizon"])
+                labels = {"label": f"Patient {number}", "why": why, "outcome": outcome}
+                patients.append({**shown, **labels})
+                advance(1)
+        content = {
+            "run": run.name,
+            "rule": RULE,
+            "patients": patients,
+            "checks": _checks(subject, project, happened),
+        }
+        write_json(folder / FILE_NAME, content)
+    return folder
+
+
+def outcomes(
+    followup: Followup, cause: int, horizon: float | None
+) -> tuple[Bool[np.ndarray, " patient"], Bool[np.ndarray, " patient"]]:
+    """Who had the event within the horizon, and of whom that is known."""
+    happened = followup.event == cause
+    if horizon is None:
+        return happened, np.ones(len(followup), dtype=bool)
+    within = followup.time <= horizon
+    return happened & within, ~((followup.event == 0) & ~(followup.time >= horizon))
+
+
+def within(horizon: float | None) -> str:
+    """By when the event counts, to follow `the event`."""
+    if horizon is None:
+        return ""
+    return f" within {horizon / _DAYS_A_YEAR:.1f}".removesuffix(".0") + " years"
+
+
+def in_words(followup: Followup, row: int, cause: int, endpoint: str) -> str:
+    """What became of a patient, as a sentence without its full stop."""
+    years = f"{followup.time[row] / _DAYS_A_YEAR:.1f} years after the landmark"
+    event = int(followup.event[row])
+    if event == cause:
+        return f"{endpoint.capitalize()} {years}"
+    return f"Another event {years}" if event else f"Free of {endpoint} until {years}"
+
+
+def _trained(run: Run, project: Project) -> Trained:
+    if not run.finished:
+        raise DataError(
+            f"run {run.name} is not finished", hint="run `sequela train` again: it goes on"
+        )
+    if "model" not in run.metadata():
+        raise DataError(
+            f"run {run.name} is a baseline, which looks at no image or text",
+            hint="explain the run of a model, as lumin",
+        )
+    return load_trained(run, project.configuration.machine.torch_device())
+
+
+def _sources(project: Project, trained: Trained) -> Sources:
+    store = project.prepared if trained.config.image else None
+    if store is not None:
+        store.require_policy(trained.metadata["pixels"])
+    sources = Sources(store, trained.tokenizer if project.has_texts else None, trained.text)
+    require_modalities(trained.config, sources, f"variant {trained.metadata['variant']}")
+    return sources
+
+
+def _clear(folder: Path) -> None:
+    """Remove an earlier explanation, its JSON first: without it the images mean nothing."""
+    (folder / FILE_NAME).unlink(missing_ok=True)
+    for path in folder.glob("patient-*.png"):
+        path.unlink()
+
+
+def _checks(
+    subject: Subject, project: Project, happened: Bool[np.ndarray, " patient"]
+) -> dict[str, Any]:
+    """The checks of the maps, on cases with a lesion where the truth is known."""
+    if subject.inputs.images is None:
+        return {}
+    lesions = _lesions(project)
+    return check_maps(subject, _to_check(subject, lesions, happened).tolist(), lesions)
+
+
+def _to_check(
+    subject: Subject, lesions: Mapping[str, Lesion], happened: Bool[np.ndarray, " patient"]
+) -> Int[np.ndarray, " row"]:
+    """Up to 40 cases: those with a lesion in sight, or without such knowledge those with events."""
+    if not lesions:
+        return np.argsort(~happened, kind="stable")[:_CHECKED]
+    with_lesion = [
+        any(image.image_id in lesions for exam in case.exams for image in exam.images)
+        for case in subject.inputs.cases
+    ]
+    return np.flatnonzero(with_lesion)[:_CHECKED]
+
+
+def _lesions(project: Project) -> dict[str, Lesion]:
+    truth = project.cohort.folder / "truth" / "lesions.parquet"
+    store = project.prepared
+    if store is None or not truth.is_file():
+        return {}
+    return lesions_in_prepared(pl.read_parquet(truth), store.quality, store.policy)
