@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -152,6 +153,20 @@ def test_the_kernel_for_resamples_counts_as_the_sorting_does(
     question = Question(1, horizon)
     found = concordance_of(rows, question, NONE, pairs, horizon).estimate.value
     assert found == pytest.approx(pairs_of(rows, question, pairs, horizon).value, rel=1e-12)
+
+
+def test_the_kernel_leaves_out_who_has_not_entered(rows_of: Callable[..., Rows]) -> None:
+    generator = np.random.default_rng(6)
+    time = np.ceil(generator.exponential(10, 90))
+    plain = rows_of(time, generator.choice(2, size=90), np.round(generator.normal(size=90), 1))
+    late = generator.random(90) < 0.5
+    entry = np.where(late, np.floor(time * generator.random(90)), -np.inf)
+    rows, question = replace(plain, entry=entry), Question(1, None)
+    found = concordance_of(rows, question, NONE, "harrell", None).estimate.value
+    assert found == pytest.approx(pairs_of(rows, question, "harrell", None).value, rel=1e-12)
+    assert found != pairs_of(plain, question, "harrell", None).value
+    with pytest.raises(UndefinedMetricError, match="enter after"):
+        concordance_of(rows, question, NONE, "uno", None)
 
 
 def test_a_resampled_c_is_that_of_the_rows_written_out(rows_of: Callable[..., Rows]) -> None:

@@ -49,7 +49,7 @@ def test_outcomes_in_words() -> None:
 def project(tmp_path_factory: pytest.TempPathFactory) -> Project:
     """A cohort of notes alone, with a trained ST-R and a baseline."""
     folder = tmp_path_factory.mktemp("walk") / "cohort"
-    simulate(SimulationSettings(patients=60, images=False, languages=("en",)), folder)
+    simulate(SimulationSettings(patients=40, images=False, languages=("en",)), folder)
     settings = {
         "text": {"tokens": 64, "tiny": {"dim": 8, "layers": 1, "heads": 1, "vocabulary": 400}},
         "model": {"image": None, "cross_modal": (), "dim": 8, "heads": 2}

@@ -55,6 +55,11 @@ def test_a_real_evaluation_fills_the_page(tmp_path: Path, read_page: Callable[[P
     found = [predictions(*pair) for pair in (("kaplan-meier", 0.0), ("st-i", 0.3), ("lumin", 2.0))]
     document = evaluate(found, EvaluationSettings(bootstraps=20)).as_json()
     write_json(tmp_path / "evaluation.json", document)
+    for model in document["models"]:
+        for group in model["risk_groups"]["groups"]:
+            years = np.array(group["at_risk"]["time"]) / 365.25
+            assert 3 <= len(years) <= 7
+            np.testing.assert_array_equal(years, years.round())
     page = read_page(write_report(tmp_path, tmp_path / "report.html"))
     sections = {element.attributes["id"] for element in page.every("section")}
     needed = {"performance", "comparison", "survival", "table", "calibration", "decision"}

@@ -2,8 +2,9 @@ from __future__ import annotations
 
 import pytest
 
+from sequela.report.comparisons import Comparison, ComparisonSet
 from sequela.report.estimates import Estimate
-from sequela.report.results import Comparison, ComparisonSet, ModelResult
+from sequela.report.results import ModelResult
 from sequela.report.wording import headline, verdict
 
 

@@ -33,6 +33,24 @@ def counted(time: np.ndarray, event: np.ndarray, risk: np.ndarray) -> tuple[floa
     return concordant, discordant, tied, tied_time, tied_both
 
 
+def test_who_has_not_entered_is_not_compared(made: Any) -> None:
+    risk = np.round(made.covariates[:, 0])
+    entry = np.where(made.entry > 3, made.entry, -1.0)
+    found = concordance(made.time, made.event == 1, risk, entry=entry)
+    concordant = discordant = tied = 0
+    for i in np.flatnonzero(made.event == 1):
+        outlived = (made.time > made.time[i]) | ((made.time == made.time[i]) & (made.event != 1))
+        there = outlived & (entry < made.time[i])
+        concordant += (risk[i] > risk[there]).sum()
+        discordant += (risk[i] < risk[there]).sum()
+        tied += (risk[i] == risk[there]).sum()
+    assert (found.concordant, found.discordant, found.tied_risk) == (concordant, discordant, tied)
+    assert found.influence is not None
+    assert found.influence.sum() == pytest.approx(0, abs=1e-9)
+    early = concordance(made.time, made.event == 1, risk, entry=np.full(len(risk), -1.0))
+    assert early.value == concordance(made.time, made.event == 1, risk).value
+
+
 patients = st.lists(
     st.tuples(st.integers(0, 6), st.booleans(), st.integers(0, 4)), min_size=2, max_size=25
 )

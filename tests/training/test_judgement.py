@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sklearn.metrics import roc_curve
 
-from sequela.errors import DataError
+from sequela.errors import DataError, UndefinedMetricError
 from sequela.survival.followup import Followup
 from sequela.training.judgement import Target, judged, require_both, youden_threshold
 
@@ -18,6 +18,8 @@ def test_no_threshold_has_a_larger_j(rows: list[tuple[int, bool]]) -> None:
     risk = np.array([float(risk) for risk, _ in rows])
     happened = np.array([event for _, event in rows])
     if happened.all() or not happened.any():
+        with pytest.raises(UndefinedMetricError):
+            youden_threshold(risk, happened)
         return
     fall_out, sensitivity, _ = roc_curve(happened, risk, drop_intermediate=False)
     called = risk >= youden_threshold(risk, happened)
@@ -30,7 +32,10 @@ def test_patients_who_left_early_do_not_judge() -> None:
     followup = Followup(time=np.array([5.0, 20, 3, 10]), event=np.array([1, 0, 0, 2]))
     assert target.known(followup).tolist() == [True, True, False, True]
     assert target.happened(followup).tolist() == [True, False, False, False]
-    assert judged(np.array([0.9, 0.1, 5.0, 0.2]), followup, target)["auc"] == 1.0
+    values = judged(np.array([0.9, 0.1, 5.0, 0.2]), followup, target)
+    assert values["auc"] == 1.0
+    assert values["threshold"] == 0.9
+    assert values["concordance"] == 1.0
 
 
 @pytest.mark.parametrize("event", [0, 1])

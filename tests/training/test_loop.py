@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 from toys import QUICK, ToyInputs, toy_fit
 
-from sequela.errors import DivergedError, InterruptedRunError
+from sequela.errors import DataError, DivergedError, InterruptedRunError
 from sequela.modalities.batch import Batch
 from sequela.training.checkpoint import Epoch, read_tensors, write_tensors
 from sequela.training.fitting import MachineSettings
@@ -154,6 +154,12 @@ def test_a_fit_stops_when_validation_no_longer_improves(tmp_path: Path) -> None:
     history = fit(toy_fit(settings), tmp_path / "state", lambda *_: None, lambda _: None)
     assert len(history) < 50
     assert len(history) - 1 - best_epoch(history, settings) == 2
+
+
+def test_a_choice_that_validation_cannot_make_is_refused(tmp_path: Path) -> None:
+    task = toy_fit(QUICK.evolve(select="concordance"))
+    with pytest.raises(DataError, match="concordance, which validation patients do not define"):
+        fit(task, tmp_path / "state", lambda *_: None, lambda _: None)
 
 
 def test_waiting_and_computing_add_up_to_the_epoch(tmp_path: Path) -> None:

@@ -5,12 +5,13 @@ from __future__ import annotations
 import os
 import signal
 import time
+from concurrent.futures import Future
 
 import pytest
-from toys import divide_and_tell, wait_for_stop
+from light_jobs import divide_and_tell, wait_for_stop
 
 from sequela.errors import DataError, InterruptedRunError
-from sequela.training.side_by_side import side_by_side
+from sequela.training.side_by_side import _results, side_by_side
 
 
 def test_jobs_are_done_in_other_processes_and_told_in_order() -> None:
@@ -19,8 +20,16 @@ def test_jobs_are_done_in_other_processes_and_told_in_order() -> None:
     assert [quotient for quotient, _ in results] == [3, 6, 12]
     assert os.getpid() not in {process for _, process in results}
     assert sum(steps) == 7
+
+
+def test_a_failure_is_passed_on_and_a_stop_wins() -> None:
+    failed, cancelled = Future[int](), Future[int]()
+    failed.set_exception(DataError("nothing is divided by zero"))
+    cancelled.cancel()
     with pytest.raises(DataError, match="zero"):
-        side_by_side(divide_and_tell, [3, 0], jobs=1, threads=1, advance=steps.append)
+        _results([failed])
+    with pytest.raises(InterruptedRunError):
+        _results([failed, cancelled])
 
 
 def test_a_stop_reaches_every_job_and_lets_it_save() -> None:

@@ -2,21 +2,16 @@
 
 from __future__ import annotations
 
-import os
-import time
 from dataclasses import dataclass
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
-from sequela.errors import DataError, InterruptedRunError
 from sequela.modalities.batch import Batch
 from sequela.models.output import Output
-from sequela.progress import Advance
 from sequela.survival.followup import Followup
 from sequela.training.fitting import MachineSettings, TrainSettings
-from sequela.training.interruption import stop_requests
 from sequela.training.loop import Fit
 from sequela.training.objectives import Loaded
 from sequela.training.sampling import Rows, ordered_batches, shuffled_batches
@@ -106,21 +101,3 @@ def toy_followup(patients: int = 22) -> Followup:
     return Followup(
         time=generator.uniform(1, 3000, patients), event=generator.integers(0, 2, patients)
     )
-
-
-def divide_and_tell(number: int, advance: Advance) -> tuple[int, int]:
-    advance(number)
-    if number == 0:
-        raise DataError("nothing is divided by zero")
-    return 12 // number, os.getpid()
-
-
-def wait_for_stop(seconds: float, advance: Advance) -> None:
-    """A job that ends when it is asked to, as a fit does."""
-    end = time.monotonic() + seconds
-    with stop_requests() as stop:
-        advance(1)
-        while time.monotonic() < end:
-            if stop():
-                raise InterruptedRunError("saved")
-            time.sleep(0.05)

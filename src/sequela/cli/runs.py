@@ -182,10 +182,17 @@ def explain(
 ) -> None:
     """Show what predictions looked at: maps on the mammograms, words in the notes."""
     from sequela.interpretation.explain import explain as explained
+    from sequela.training.run import Run
 
     project = _opened(cohort, work, config, overrides)
-    made = explained(project, variant)
-    answer(made.as_json(), *(escape(line) for line in made.lines()), next_step("report", cohort))
+    run = Run(project.run_folder(variant, project.folds[0]))
+    folder = explained(run, project)
+    pictures = sorted(path.name for path in folder.glob("*.png"))
+    answer(
+        {"run": run.name, "pictures": pictures},
+        f"{len(pictures)} pictures and explanations.json in {escape(str(folder))}",
+        next_step("report", cohort),
+    )
 
 
 def _opened(

@@ -301,3 +301,15 @@ def _nothing_left(exclusions: Sequence[Exclusion]) -> DataError:
         hint="choose another protocol, or fewer exams with a smaller gap",
         items=tuple(f"{count} × {reason}" for reason, count in counts),
     )
+
+
+def describe_protocols() -> dict[str, str]:
+    """What each protocol does, in a sentence."""
+    return {
+        "landmark": "a case at every exam while at risk, the event predicted within a horizon; the "
+        "default for cohorts with exams",
+        "paper": "the last exams before recurrence or last contact, as LUMIN's paper has it; "
+        "optimistic, since the outcome chooses the exams",
+        "cross-validation": "one case a patient on the index date; with split.folds the default "
+        "for cohorts without exams",
+    }

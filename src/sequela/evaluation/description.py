@@ -29,8 +29,6 @@ from sequela.evaluation.threshold import chosen_thresholds, confusion
 from sequela.evaluation.uncertainty import Drawn, Resampler, Resampling
 from sequela.survival.kaplan_meier import kaplan_meier
 
-_TICKS = 6
-
 
 def described(
     model: ModelRows, question: Question, metrics: Mapping[str, Drawn], settings: EvaluationSettings
@@ -125,7 +123,7 @@ def _risk_groups(
         return {"reason": error.message, "rule": RULE, "cuts": [], "groups": []}
     rows, level = model.test, settings.level
     day = question.horizon or settings.table_days
-    ticks = np.linspace(0, float(rows.time.max()), _TICKS)
+    ticks = _ticks(float(rows.time.max()))
     ratio = estimated(lambda: hazard_ratio(rows, groups, question.cause, level=level))
     parts = {"low": rows.take(~groups.high), "high": rows.take(groups.high)}
     table = [
@@ -141,6 +139,14 @@ def _risk_groups(
         "log_rank": group_test(rows, groups, question.cause),
         "horizon_table": {"day": day, "rows": table},
     }
+
+
+def _ticks(last: float) -> Float[np.ndarray, " time"]:
+    """Days under a curve at which patients at risk are counted: whole years, seven at most."""
+    years = last / 365.25
+    if years < 1:
+        return np.linspace(0, last, 3)
+    return np.arange(0, np.floor(years) + 1, np.ceil((years + 1) / 7)) * 365.25
 
 
 def _group(

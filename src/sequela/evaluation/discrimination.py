@@ -119,12 +119,14 @@ def pairs_of(
     rows: Rows, question: Question, pairs: TimeWeight, horizon: float | None
 ) -> Concordance:
     """C of the rows of one run, with its counts."""
-    if np.isfinite(rows.entry).any():
+    late = bool(np.isfinite(rows.entry).any())
+    if late and pairs == "uno":
         raise UndefinedMetricError(
-            "concordance is not defined here for patients who enter after their landmark"
+            "Uno's C is not defined here for patients who enter after their landmark"
         )
     event = rows.event == question.cause
-    return concordance(rows.time, event, rows.risk, pairs=pairs, horizon=horizon)
+    entry = rows.entry if late else None
+    return concordance(rows.time, event, rows.risk, entry=entry, pairs=pairs, horizon=horizon)
 
 
 def _kernel_measure(question: Question, pairs: TimeWeight, horizon: float | None) -> Measure:
@@ -134,6 +136,7 @@ def _kernel_measure(question: Question, pairs: TimeWeight, horizon: float | None
         outlived = (rows.time[:, None] < rows.time) | (
             (rows.time[:, None] == rows.time) & ~event[None, :]
         )
+        outlived &= rows.entry < rows.time[:, None]
         first = np.flatnonzero(begins)
         counts = draw.counts
         comparable = outlived[first].astype(float)

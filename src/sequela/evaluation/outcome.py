@@ -103,9 +103,7 @@ class Question:
 
 
 def landmark_strata(rows: Rows) -> Int[np.ndarray, " row"]:
-    """Landmark number, the late ones merged until each stratum holds enough rows."""
+    """Landmark number; from the first that holds too few rows on, all join the one before."""
     counts = np.bincount(rows.number) if len(rows) else np.zeros(1, dtype=np.int64)
-    tails = counts[::-1].cumsum()[::-1]
-    large = (counts >= _SMALLEST_STRATUM).cumprod() * (tails >= _SMALLEST_STRATUM)
-    kept = max(int(large.sum()) - 1, 0)
-    return np.minimum(rows.number, kept)
+    large = int((counts >= _SMALLEST_STRATUM).cumprod().sum())
+    return np.minimum(rows.number, max(large - 1, 0))

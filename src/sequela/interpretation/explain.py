@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import polars as pl
-from jaxtyping import Bool, Int
+from jaxtyping import Bool, Float, Int
 
 from sequela.errors import DataError
-from sequela.interpretation.examples import RULE, choose_examples
+from sequela.interpretation.examples import RULE, Choice, choose_examples
 from sequela.interpretation.pointing import Lesion, lesions_in_prepared
 from sequela.interpretation.portrait import Subject, portrait
 from sequela.interpretation.sanity import check_maps
@@ -45,20 +46,45 @@ def explain(run: Run, project: Project, *, show_texts: bool | None = None) -> Pa
         LockedError: If images were prepared by another pixel policy than the run's.
     """
     trained = _trained(run, project)
-    fold = Fold(trained.metadata["repeat"], trained.metadata["fold"])
-    rows = project.rows("test", fold)
-    cases = [project.selection.cases[row] for row in rows]
+    metadata = trained.metadata
+    rows = project.rows("test", Fold(metadata["repeat"], metadata["fold"]))
     followup = project.selection.followup[rows]
+    happened, known = outcomes(followup, metadata["cause"], metadata["horizon"])
+    subject, risk = _subject(project, trained, rows, show_texts=show_texts)
+    patients = [case.patient_id for case in subject.inputs.cases]
+    count = project.configuration.explain.patients
+    choices = choose_examples(patients, risk, happened, known, count)
+    told = Told(followup, metadata["cause"], metadata["horizon"], metadata["protocol"]["endpoint"])
+    folder = project.work / "explanations"
+    with owned(folder):
+        _clear(folder)
+        content = {
+            "run": run.name,
+            "rule": RULE,
+            "patients": _patients(subject, choices, told, folder),
+            "checks": _checks(subject, project, happened),
+        }
+        write_json(folder / FILE_NAME, content)
+    return folder
+
+
+@dataclass(frozen=True)
+class Told:
+    """What became of the cases, and what of it the model was asked."""
+
+    followup: Followup
+    cause: int
+    horizon: float | None
+    endpoint: str
+
+
+def _subject(
+    project: Project, trained: Trained, rows: Int[np.ndarray, " row"], *, show_texts: bool | None
+) -> tuple[Subject, Float[np.ndarray, " row"]]:
+    """The model with the cases of some rows, and their predicted risks."""
+    cases = [project.selection.cases[row] for row in rows]
     sources = _sources(project, trained)
     said = answers(trained, cases, sources, project.configuration.machine)
-    happened, known = outcomes(followup, trained.metadata["cause"], trained.metadata["horizon"])
-    choices = choose_examples(
-        [case.patient_id for case in cases],
-        said.risk,
-        happened,
-        known,
-        project.configuration.explain.patients,
-    )
     subject = Subject(
         model=trained.model,
         head=trained.head,
@@ -67,27 +93,24 @@ def explain(run: Run, project: Project, *, show_texts: bool | None = None) -> Pa
         tokenizer=sources.tokenizer,
         show_texts=project.cohort.manifest.synthetic if show_texts is None else show_texts,
     )
-    endpoint = project.configuration.protocol.endpoint
-    folder = project.work / "explanations"
-    with owned(folder):
-        _clear(folder)
-        patients = []
-        with stage("Explaining patients", len(choices)) as advance:
-            for number, choice in enumerate(choices, start=1):
-                shown = portrait(subject, choice.row, folder, f"patient-{number}")
-                outcome = in_words(followup, choice.row, trained.metadata["cause"], endpoint)
-                why = choice.why + within(trained.metadata["horizon"])
-                labels = {"label": f"Patient {number}", "why": why, "outcome": outcome}
-                patients.append({**shown, **labels})
-                advance(1)
-        content = {
-            "run": run.name,
-            "rule": RULE,
-            "patients": patients,
-            "checks": _checks(subject, project, happened),
-        }
-        write_json(folder / FILE_NAME, content)
-    return folder
+    return subject, said.risk
+
+
+def _patients(
+    subject: Subject, choices: Sequence[Choice], told: Told, folder: Path
+) -> list[dict[str, Any]]:
+    patients = []
+    with stage("Explaining patients", len(choices)) as advance:
+        for number, choice in enumerate(choices, start=1):
+            words = {
+                "label": f"Patient {number}",
+                "why": choice.why + within(told.horizon),
+                "outcome": in_words(told.followup, choice.row, told.cause, told.endpoint),
+            }
+            shown = portrait(subject, choice.row, folder, f"patient-{number}")
+            patients.append({**shown, **words})
+            advance(1)
+    return patients
 
 
 def outcomes(

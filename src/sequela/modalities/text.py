@@ -47,10 +47,10 @@ class TinyEncoderSettings(Settings):
         heads: Attention heads a layer.
     """
 
-    vocabulary: int = Field(default=1000, ge=300)
-    layers: int = Field(default=2, ge=1)
+    vocabulary: int = Field(default=2000, ge=300)
+    layers: int = Field(default=1, ge=1)
     dim: int = Field(default=64, ge=1)
-    heads: int = Field(default=4, ge=1)
+    heads: int = Field(default=2, ge=1)
 
 
 class TextSettings(Settings):
@@ -156,6 +156,8 @@ def train_tiny_encoder(
         num_hidden_layers=size.layers,
         num_attention_heads=size.heads,
         intermediate_size=4 * size.dim,
+        # Without it attention runs fused, 3 times as fast on a processor.
+        attention_probs_dropout_prob=0.0,
         max_position_embeddings=settings.tokens + 2,  # RoBERTa counts from the pad's id + 1
         type_vocab_size=1,
         pad_token_id=tokenizer.pad_token_id,

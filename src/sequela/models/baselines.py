@@ -21,6 +21,11 @@ from sequela.survival.risk_sets import step
 
 BaselineName = Literal["kaplan-meier", "cox-clinical", "timing-only"]
 BASELINES: tuple[BaselineName, ...] = get_args(BaselineName)
+BASELINE_WORDS: Mapping[BaselineName, str] = {
+    "kaplan-meier": "the same risk for everybody: what is known without a covariate",
+    "cox-clinical": "ridge Cox on the clinical covariates that the manifest declares",
+    "timing-only": "ridge Cox on when exams were made; what it reaches, the design gives away",
+}
 TIMING = ("landmark", "gap", "exams")
 
 

@@ -6,9 +6,18 @@ from typing import TypeAlias, assert_never
 
 from torch import nn
 
-from sequela.models.lumin import VARIANTS, Lumin, LuminConfig, variant
+from sequela.models.baselines import BASELINE_WORDS
+from sequela.models.lumin import VARIANTS, Lumin, LuminConfig, describe, variant
 
-__all__ = ["VARIANTS", "LuminConfig", "ModelConfig", "build_model", "parameter_groups", "variant"]
+__all__ = [
+    "VARIANTS",
+    "LuminConfig",
+    "ModelConfig",
+    "build_model",
+    "describe_variants",
+    "parameter_groups",
+    "variant",
+]
 
 ModelConfig: TypeAlias = LuminConfig
 
@@ -26,6 +35,12 @@ def build_model(config: ModelConfig, logits: int, *, initial_weights: bool = Tru
             return Lumin(config, logits, initial_weights=initial_weights)
         case _:
             assert_never(config)
+
+
+def describe_variants() -> dict[str, str]:
+    """Every name that can be trained: networks, then baselines."""
+    networks = {name: describe(name) for name in VARIANTS}
+    return networks | dict(BASELINE_WORDS)
 
 
 def parameter_groups(model: nn.Module) -> dict[str, list[nn.Parameter]]:

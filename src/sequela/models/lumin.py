@@ -117,6 +117,23 @@ CHANGES: Mapping[str, Mapping[str, Any]] = MappingProxyType(
 )
 
 
+def describe(name: str) -> str:
+    """What a variant reads and how it joins it, in a sentence."""
+    config = VARIANTS[name]
+    reads = " and ".join(config.modalities) + f" of {_EXAMS.get(config.exams, config.exams)}"
+    parts = [
+        f"{module} ({', '.join(chosen)})"
+        for module, chosen in (("CM-DKE", config.cross_modal), ("TE-DKE", config.temporal))
+        if chosen
+    ]
+    joined = " + ".join(parts) if parts else "no decomposition"
+    start = "aligned encoders" if config.pretrained_alignment else "no alignment"
+    return f"{reads}; {joined}; {config.aggregation}; {start}"
+
+
+_EXAMS = {1: "the last exam", 2: "the last two exams"}
+
+
 def variant(name: str, full: LuminConfig | None = None) -> LuminConfig:
     """The variant of that name.
 

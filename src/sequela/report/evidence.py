@@ -12,7 +12,7 @@ import polars as pl
 import yaml
 
 from sequela.errors import DataError
-from sequela.report.results import label
+from sequela.report.names import label
 
 
 @dataclass(frozen=True)

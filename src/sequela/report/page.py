@@ -12,14 +12,16 @@ from markupsafe import Markup
 from sequela import __version__
 from sequela.report.calibration import calibration_figure, decision_figure
 from sequela.report.cohort_flow import count_flow, flow_diagram
+from sequela.report.comparisons import read_comparisons
 from sequela.report.estimates import Footnotes, printed
 from sequela.report.evidence import Evidence, gather
 from sequela.report.explanation import jpeg_uri, map_checks, read_examples
 from sequela.report.learning_curves import learning_figure
 from sequela.report.model_card import facts, is_synthetic, model_card, provenance
+from sequela.report.names import label
 from sequela.report.protocol import duration, protocol_in_words
 from sequela.report.quality import image_quality
-from sequela.report.results import ModelResult, label, read_comparisons, read_results
+from sequela.report.results import ModelResult, read_results
 from sequela.report.survival_curves import survival_figure
 from sequela.report.wording import headline, main_model, verdict
 from sequela.storage import write_text
@@ -80,33 +82,52 @@ def _contents(evidence: Evidence) -> dict[str, Any]:
     evaluation = evidence.evaluation
     results = read_results(evaluation)
     sets = read_comparisons(evaluation, results)
-    flow = None if evidence.splits is None else count_flow(evidence.splits, evidence.exclusions)
-    days = [result.table_day for result in results if result.table_day is not None]
     return {
         "version": __version__,
         "title": str(evidence.manifest.get("name") or "Predictions"),
         "synthetic": is_synthetic(evidence, results),
-        "endpoint": results[0].endpoint if results else "the event",
         "level": f"{float((evaluation.get('settings') or {}).get('level') or 0.95) * 100:g}",
-        "table_time": duration(days[0]) if days else "",
-        "results": results,
-        "main": main_model(results),
         "metrics": METRICS,
         "probability_metrics": PROBABILITY_METRICS,
         "comparisons": sets,
         "headline": headline(results, sets),
-        "facts": facts(results),
-        "flow": flow,
-        "diagram": None if flow is None else Markup(flow_diagram(flow)),  # noqa: S704 escaped there
         "protocol": protocol_in_words(evidence.config, evidence.split_settings, evaluation),
-        "examples": read_examples(evidence.explanations, evidence.folder / "explanations"),
-        "examples_rule": str(evidence.explanations.get("rule") or ""),
-        "map_checks": map_checks(evidence.explanations),
-        "quality": None if evidence.quality is None else image_quality(evidence.quality),
-        "contact_sheet": jpeg_uri(evidence.contact_sheet, _SHEET_SIDE),
         "card": model_card(evidence, results),
         "provenance": provenance(evidence, results),
+        **_about(results),
+        **_cohort(evidence),
+        **_explanations(evidence),
         **_drawings(evidence, results),
+    }
+
+
+def _about(results: Sequence[ModelResult]) -> dict[str, Any]:
+    days = [result.table_day for result in results if result.table_day is not None]
+    return {
+        "results": results,
+        "main": main_model(results),
+        "endpoint": results[0].endpoint if results else "the event",
+        "table_time": duration(days[0]) if days else "",
+        "facts": facts(results),
+    }
+
+
+def _cohort(evidence: Evidence) -> dict[str, Any]:
+    flow = None if evidence.splits is None else count_flow(evidence.splits, evidence.exclusions)
+    return {
+        "flow": flow,
+        "diagram": None if flow is None else Markup(flow_diagram(flow)),  # noqa: S704 escaped there
+        "quality": None if evidence.quality is None else image_quality(evidence.quality),
+        "contact_sheet": jpeg_uri(evidence.contact_sheet, _SHEET_SIDE),
+    }
+
+
+def _explanations(evidence: Evidence) -> dict[str, Any]:
+    found = evidence.explanations
+    return {
+        "examples": read_examples(found, evidence.folder / "explanations"),
+        "examples_rule": str(found.get("rule") or ""),
+        "map_checks": map_checks(found),
     }
 
 

@@ -6,8 +6,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+from sequela.report.comparisons import Comparison, ComparisonSet
 from sequela.report.estimates import Estimate, printed
-from sequela.report.results import Comparison, ComparisonSet, ModelResult, label
+from sequela.report.names import label
+from sequela.report.results import ModelResult
 
 SIGNIFICANT = 0.05
 Verdict = Literal["better", "worse", "not shown", "not testable"]

@@ -60,9 +60,9 @@ def concordance(
     event: Bool[np.ndarray, " patient"],
     risk: Float[np.ndarray, " patient"],
     *,
+    entry: Float[np.ndarray, " patient"] | None = None,
     pairs: TimeWeight = "harrell",
     horizon: float | None = None,
-    censoring: Bool[np.ndarray, " patient"] | None = None,
     influence: bool = True,
 ) -> Concordance:
     """C of a risk in O(n log n).
@@ -71,10 +71,10 @@ def concordance(
         time: Days to event or last contact.
         event: True where the event of interest was observed.
         risk: Higher is worse.
+        entry: Days at which observation began; who enters at or after an event is not compared
+            with it. None for from the start.
         pairs: `harrell` counts every comparable pair once; `uno` weighs it by 1/G(t-)^2.
         horizon: Events later than this day begin no pair; None for all.
-        censoring: True where follow-up ended by censoring, for Uno's G; None for all without
-            the event.
         influence: Whether the standard error will be asked for, which doubles the time.
 
     Raises:
@@ -85,8 +85,11 @@ def concordance(
     begins = event if horizon is None else event & (time <= horizon)
     weight = begins.astype(float)
     if pairs == "uno":
-        weight *= inverse_square(time, ~event if censoring is None else censoring)
+        weight *= inverse_square(time, event)
     later = _as_earlier(time, event, risk, weight)
+    if entry is not None:
+        absent = _pairs_between(risk, np.ones(len(time)), -entry, -time)
+        later = _less(later, absent, weight)
     concordant, tied, total = (float(part.sum()) for part in later)
     if total <= 0:
         raise UndefinedMetricError(
@@ -94,6 +97,9 @@ def concordance(
             f"events among {len(time)} patients"
         )
     value = (concordant + tied / 2) / total
+    outlived = _as_later(time, event, risk, weight) if influence else None
+    if outlived and entry is not None:
+        outlived = _less(outlived, _pairs_between(-risk, weight, time, entry), None)
     tied_time, tied_both = _tied_events(time[begins], risk[begins])
     return Concordance(
         value=value,
@@ -102,17 +108,15 @@ def concordance(
         tied_risk=tied,
         tied_time=tied_time,
         tied_both=tied_both,
-        influence=_influence(later, _as_later(time, event, risk, weight), value, total)
-        if influence
-        else None,
+        influence=_influence(later, outlived, value, total) if outlived else None,
     )
 
 
 def inverse_square(
-    time: Float[np.ndarray, " patient"], censored: Bool[np.ndarray, " patient"]
+    time: Float[np.ndarray, " patient"], event: Bool[np.ndarray, " patient"]
 ) -> Float[np.ndarray, " patient"]:
-    """1/G(t-)^2 at each patient's time."""
-    moments, curve = censoring_survival(time, ~censored, np.ones((len(time), 1)))
+    """1/G(t-)^2 at each patient's time; whatever is not the event counts as censoring."""
+    moments, curve = censoring_survival(time, event, np.ones((len(time), 1)))
     before = step(moments, curve[:, 0], time, before=1.0, left=True)
     return np.divide(1.0, before**2, out=np.zeros(len(time)), where=before > 0)
 
@@ -120,6 +124,36 @@ def inverse_square(
 _Parts = tuple[
     Float[np.ndarray, " patient"], Float[np.ndarray, " patient"], Float[np.ndarray, " patient"]
 ]
+
+
+def _less(parts: _Parts, absent: _Parts, weight: Float[np.ndarray, " patient"] | None) -> _Parts:
+    """Pairs without those of patients who had not entered."""
+    scale = 1.0 if weight is None else weight
+    concordant, tied, total = (
+        part - scale * gone for part, gone in zip(parts, absent, strict=True)
+    )
+    return concordant, tied, total
+
+
+def _pairs_between(
+    risk: Float[np.ndarray, " patient"],
+    weight: Float[np.ndarray, " patient"],
+    own: Float[np.ndarray, " patient"],
+    asked: Float[np.ndarray, " patient"],
+) -> _Parts:
+    """For each patient the weight of those whose `own` is at most what the patient `asked`.
+
+    Of these: with a smaller risk, with an equal one, all.
+    """
+    count = len(risk)
+    order = np.lexsort((np.repeat([0, 1], count), np.concatenate([own, asked])))
+    risks = np.tile(risk, 2)[order]
+    weights = np.concatenate([weight, np.zeros(count)])[order]
+    smaller = earlier_and_smaller(_ranks(risks), weights)
+    equal = _equal_before(risks, weights, np.arange(2 * count))
+    total = np.append(0.0, weights.cumsum())[:-1]
+    smaller, equal, total = (_back(part, order)[count:] for part in (smaller, equal, total))
+    return smaller, equal, total
 
 
 def _influence(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 
 import numpy as np
@@ -9,6 +11,7 @@ from jaxtyping import Bool, Float
 
 from sequela.errors import DataError, UndefinedMetricError
 from sequela.evaluation.discrimination import auc
+from sequela.survival.concordance import concordance
 from sequela.survival.followup import Followup
 
 
@@ -64,18 +67,29 @@ def require_both(followup: Followup, target: Target, part: str) -> None:
 def judged(
     risk: Float[np.ndarray, " patient"], followup: Followup, target: Target
 ) -> dict[str, float]:
-    """AUC, Youden's threshold and the median risk, over patients whose status is known.
+    """AUC and Youden's threshold of patients whose status is known; Harrell's C, median risk.
 
-    An AUC that does not exist is left out, and so is the threshold.
+    What does not exist for these patients is left out.
     """
     known = target.known(followup)
-    values = {"median_risk": float(np.median(risk))}
-    happened = target.happened(followup)[known]
-    try:
-        values["auc"] = auc(risk[known], happened)
-    except UndefinedMetricError:
-        return values
-    return {**values, "threshold": youden_threshold(risk[known], happened)}
+    happened = target.happened(followup)
+    measures: dict[str, Callable[[], float]] = {
+        "median_risk": lambda: float(np.median(risk)),
+        "auc": lambda: auc(risk[known], happened[known]),
+        "threshold": lambda: youden_threshold(risk[known], happened[known]),
+        "concordance": lambda: _concordance(risk, followup, target),
+    }
+    values = {}
+    for name, measure in measures.items():
+        with suppress(UndefinedMetricError):
+            values[name] = measure()
+    return values
+
+
+def _concordance(risk: Float[np.ndarray, " patient"], followup: Followup, target: Target) -> float:
+    event = followup.event == target.cause
+    found = concordance(followup.time, event, risk, horizon=target.horizon, influence=False)
+    return found.value
 
 
 def youden_threshold(
@@ -84,7 +98,12 @@ def youden_threshold(
     """The risk from which on patients are called positive, so that J is largest.
 
     J is sensitivity + specificity - 1 (Youden 1950); of equals, the highest threshold.
+
+    Raises:
+        UndefinedMetricError: If all patients, or none, have the event.
     """
+    if happened.all() or not happened.any():
+        raise UndefinedMetricError("Youden's J needs patients with and without the event")
     order = np.argsort(-risk, kind="stable")
     last = np.append(np.diff(risk[order]) != 0, [True])
     sensitivity = np.cumsum(happened[order]) / happened.sum()

@@ -12,7 +12,7 @@ from pathlib import Path
 import torch
 from torch import nn
 
-from sequela.errors import DivergedError, InterruptedRunError
+from sequela.errors import DataError, DivergedError, InterruptedRunError
 from sequela.modalities.batch import Batch
 from sequela.training.checkpoint import Epoch, Position, read_state, write_state
 from sequela.training.fitting import (
@@ -71,6 +71,8 @@ def fit(task: Fit, state: Path, keep: Keep, report: Report) -> tuple[Epoch, ...]
         InterruptedRunError: If the process was asked to stop; the state is saved.
     """
     device = task.machine.torch_device()
+    if device.type == "cuda":
+        torch.backends.cudnn.deterministic, torch.backends.cudnn.benchmark = True, False
     model = task.model.to(device)
     optimizer = build_optimizer(model, task.settings)
     loop = _Loop(task, model, optimizer, device, state)
@@ -160,7 +162,12 @@ class _Loop:
         watch = _Watch(self._loaded(self.task.plain, self.task.objective.validation_batches()))
         with torch.no_grad(), self._precision():
             values = self.task.objective.validate(self.model, watch)
-        loss = values.get("loss", 0.0)
+        select, loss = self.task.settings.select, values.get("loss", 0.0)
+        if select != "last" and select not in values:
+            raise DataError(
+                f"epochs are to be chosen by {select}, which validation patients do not define",
+                hint="set select=loss in this section, or use a larger split.validation",
+            )
         if not math.isfinite(loss):
             rates = {group["rate"]: group["lr"] for group in self.optimizer.param_groups}
             raise _diverged(loss, f"validation after epoch {position.epoch + 1}", rates)

@@ -87,6 +87,8 @@ class Supervised:
 
     def validate(self, model: nn.Module, batches: Loaded) -> dict[str, float]:
         """The loss over all validation patients at once, as a partial likelihood must be."""
+        if not len(self.examples.validation):
+            return {}
         logits = torch.cat([model(batch).logits.float() for _, batch in batches])
         followup = self.followup[self.examples.validation]
         risk = self.head.risk(logits).double().cpu().numpy()

@@ -136,7 +136,8 @@ def require_outcomes(project: Project, fold: Fold, parts: tuple[str, ...]) -> No
 
 
 def _supervised(project: Project, fold: Fold, settings: TrainSettings) -> Supervised:
-    require_outcomes(project, fold, ("train", "validation"))
+    parts = ("train",) if settings.select == "last" else ("train", "validation")
+    require_outcomes(project, fold, parts)
     followup, target = project.selection.followup, project.target
     rows = project.rows("train", fold)
     head = fit_head(project.configuration.head, followup[rows], target.horizon, target.cause)

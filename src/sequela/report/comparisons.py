@@ -1,0 +1,106 @@
+"""The comparisons in `evaluation.json`: which model is better than which, and how surely."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from sequela.report.estimates import Estimate
+from sequela.report.names import label
+from sequela.report.results import ModelResult
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Two models on the same patients.
+
+    Attributes:
+        left: Name of the one.
+        right: Name of the other.
+        metric: What is compared.
+        difference: Left minus right.
+        p: Adjusted for the number of comparisons (Holm), None where it could not be tested.
+    """
+
+    left: str
+    right: str
+    metric: str
+    difference: Estimate
+    p: float | None
+
+    @property
+    def right_label(self) -> str:
+        """The other model's name as tables print it."""
+        return label(self.right)
+
+    def seen_from(self, name: str) -> Comparison | None:
+        """The same with `name` on the left, None where it takes no part."""
+        if self.left == name:
+            return self
+        if self.right != name:
+            return None
+        value, low, high = (
+            None if end is None else -end
+            for end in (self.difference.value, self.difference.high, self.difference.low)
+        )
+        turned = replace(self.difference, value=value, low=low, high=high)
+        return replace(self, left=name, right=self.left, difference=turned)
+
+
+@dataclass(frozen=True)
+class ComparisonSet:
+    """All pairs of models on one endpoint and split.
+
+    Attributes:
+        split: `test` or `external`.
+        metric: What is compared.
+        method: How, as `DeLong`.
+        names: The models, in the order of the tables.
+        pairs: The comparisons.
+        refused: (model, why it does not take part).
+    """
+
+    split: str
+    metric: str
+    method: str
+    names: tuple[str, ...]
+    pairs: tuple[Comparison, ...]
+    refused: tuple[tuple[str, str], ...]
+
+    def pair(self, left: str, right: str) -> Comparison | None:
+        """The comparison of two models, None where there is none."""
+        for one in self.pairs:
+            if {one.left, one.right} == {left, right}:
+                return one.seen_from(left)
+        return None
+
+
+def read_comparisons(
+    evaluation: Mapping[str, Any], results: Sequence[ModelResult]
+) -> list[ComparisonSet]:
+    """The comparisons of an evaluation, models in the order of `results`."""
+    order = {result.name: rank for rank, result in enumerate(results)}
+    return [_comparisons(node, order) for node in evaluation.get("comparisons", ())]
+
+
+def _comparisons(node: Mapping[str, Any], order: Mapping[str, int]) -> ComparisonSet:
+    metric = str(node["metric"])
+    pairs = [
+        Comparison(
+            one["first"],
+            one["second"],
+            metric,
+            Estimate.of(one["difference"], reason=str(one.get("reason") or "")),
+            None if one.get("p_holm") is None else float(one["p_holm"]),
+        )
+        for one in node.get("differences", ())
+    ]
+    return ComparisonSet(
+        split=str(node.get("split", "test")),
+        metric=metric,
+        method=str(node.get("method", "")),
+        names=tuple(sorted(node["models"], key=lambda name: order.get(name, len(order)))),
+        pairs=tuple(pairs),
+        refused=tuple((str(one["name"]), str(one["reason"])) for one in node.get("refused", ())),
+    )

@@ -1,0 +1,25 @@
+"""What models and metrics are called in tables, and in which order models stand."""
+
+from __future__ import annotations
+
+BASELINES = ("kaplan-meier", "cox-clinical", "timing-only")
+ORDER = (*BASELINES, "resnet50", "st-i", "st-r", "st-b", "l-b", "lumin-m", "lumin-t", "lumin")
+LABELS = {
+    "kaplan-meier": "Kaplan–Meier",
+    "cox-clinical": "Cox (clinical)",
+    "timing-only": "Timing only",
+    "resnet50": "ResNet-50",
+    "auc": "AUC",
+    "harrell_c": "Harrell's C",
+}
+
+
+def label(name: str) -> str:
+    """A model's or metric's name as tables print it."""
+    variant, space, rest = name.partition(" ")
+    if variant in LABELS:
+        return LABELS[variant] + space + rest
+    if variant.startswith("lumin"):
+        head, dash, ablation = variant.partition("-without-")
+        return head.upper() + dash.replace("-", " ") + ablation.replace("-", " ") + space + rest
+    return (variant.upper() if variant in ORDER else variant) + space + rest

@@ -1,0 +1,28 @@
+"""Jobs for processes of their own; this module imports little, for each of them imports it."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable
+
+from sequela.errors import DataError, InterruptedRunError
+from sequela.training.interruption import stop_requests
+
+
+def divide_and_tell(number: int, advance: Callable[[int], None]) -> tuple[int, int]:
+    advance(number)
+    if number == 0:
+        raise DataError("nothing is divided by zero")
+    return 12 // number, os.getpid()
+
+
+def wait_for_stop(seconds: float, advance: Callable[[int], None]) -> None:
+    """A job that ends when it is asked to, as a fit does."""
+    end = time.monotonic() + seconds
+    with stop_requests() as stop:
+        advance(1)
+        while time.monotonic() < end:
+            if stop():
+                raise InterruptedRunError("saved")
+            time.sleep(0.05)
