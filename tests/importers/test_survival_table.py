@@ -65,10 +65,8 @@ def test_the_first_thing_that_happened_is_the_outcome(tmp_path: Path) -> None:
 
 def test_who_has_no_outcome_is_said_by_line(tmp_path: Path) -> None:
     report = pl.read_csv(imported(tmp_path) / "import-report.csv")
-    assert report["reason"].to_list() == [
-        "line 5: no time above zero, or no event, of recurrence",
-        "line 6: no time above zero, or no event, of recurrence",
-    ]
+    assert [name.rpartition(":")[2] for name in report["file"]] == ["5", "6"]
+    assert set(report["reason"]) == {"no time above zero, or no event, of recurrence"}
 
 
 def test_an_event_code_that_nobody_explained_stops_the_import(tmp_path: Path) -> None:

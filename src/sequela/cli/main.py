@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -60,6 +61,8 @@ _EVERYWHERE = ("--json", "--quiet", "--debug")
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command line and exit with the code of design section 8."""
+    # Threads that spin while they wait take the cores from each other; read when torch is loaded.
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     words = list(sys.argv[1:] if arguments is None else arguments)
     first = [word for word in _EVERYWHERE if word in words]
     words = first + [word for word in words if word not in _EVERYWHERE]

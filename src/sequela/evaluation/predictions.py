@@ -22,8 +22,8 @@ SCHEMA = {
     "patient_id": pl.String,
     "landmark": pl.Float64,  # day from the index date
     "entry": pl.Float64,  # days from the landmark, null where observed from the landmark on
-    "time": pl.Float64,  # days from the landmark
-    "event": pl.Int64,  # 0 censored, k >= 1 cause k
+    "time": pl.Float64,  # days from the landmark, null where no outcome is known
+    "event": pl.Int64,  # 0 censored, k >= 1 cause k, null where no outcome is known
     "risk": pl.Float64,  # higher is worse
 }
 """Columns of the table; beside them stand `survival_<days>` columns, one a grid time."""

@@ -19,7 +19,7 @@ class ImportFinding:
     """One file that was not taken as it is.
 
     Attributes:
-        file: Its path relative to the source folder.
+        file: Its path relative to the source folder; with `:LINE` where a line of it is meant.
         status: noted (taken, with a remark), set aside (not what we import), refused (ours,
             but must not be used) or unreadable.
         reason: One sentence.

@@ -193,7 +193,7 @@ def _outcomes(
         usable = (pl.col("time") > 0) & pl.col("event").is_not_null()
         left_out = table.filter(usable.not_().fill_null(value=True))
         findings += [
-            ImportFinding(file, "noted", f"line {row}: no time above zero, or no event, of {name}")
+            ImportFinding(f"{file}:{row}", "noted", f"no time above zero, or no event, of {name}")
             for row in left_out[ROW]
         ]
         tables.append(table.filter(usable).drop(ROW))

@@ -121,7 +121,7 @@ def predict_external(project: Project, folder: Path) -> Predictions:
     if items := differences(run.metadata()["protocol"], asked, "protocol"):
         raise UsageError(
             f"run {run.name} predicts cases of another protocol",
-            hint=f"predict with the run's own configuration: --config {run.name}/config.yaml",
+            hint="leave --config away, so that the run's own configuration holds",
             items=items,
         )
     predictions = predict(run, project, external=True)
