@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 from conftest import simulated, tiny_configuration
 
+from sequela.cli.main import main as command_line
 from sequela.errors import DataError, LockedError, UsageError
 from sequela.evaluation.predictions import Predictions
 from sequela.training.checkpoint import read_tensors, write_tensors
@@ -196,6 +197,8 @@ def test_another_cohort_is_predicted_as_external(
     with pytest.raises(UsageError, match="another protocol") as caught:
         predict_external(other, run_of("st-r").folder)
     assert any("horizon" in item for item in caught.value.items)
+    with pytest.raises(SystemExit, match="2"):
+        command_line(["predict", str(folder), "--run", str(run_of("st-r").folder), "--quiet"])
 
 
 def test_runs_that_answer_other_questions_are_not_collected(

@@ -153,16 +153,10 @@ def predict(
     ] = None,
 ) -> None:
     """Predict validation and test patients with every finished run, in one table."""
-    from sequela.training import prediction
-    from sequela.training.run import Run
-    from sequela.training.stages import predict_all
+    from sequela.training.stages import predict_all, predict_external
 
     project = _opened(cohort, work, config, overrides)
-    if run:
-        predictions = prediction.predict(Run(run), project, external=True)
-        predictions.write(project.work / "predictions.parquet")
-    else:
-        predictions = predict_all(project)
+    predictions = predict_external(project, run) if run else predict_all(project)
     table = predictions.table
     variants = table["variant"].unique(maintain_order=True).to_list()
     answer(
