@@ -77,7 +77,8 @@ def import_dicom(
         out: The cohort folder. Files already inside it are referenced where they are.
         key: Key of the pseudonyms, outside `out`; made if absent. Default: beside `out`.
         index_dates: CSV with the columns patient_id (as in DICOM) and index_date.
-        transfer: Whether files from elsewhere are copied, or linked (then `source` must stay).
+        transfer: Whether files from elsewhere are copied, or linked (from another disk the link
+            is symbolic: `source` must stay, and `cohort.yaml` must say `links: anywhere`).
             Either way their headers keep what identifies the patient.
         workers: Processes that read headers; default, one a core.
 
@@ -256,11 +257,19 @@ def _transferred(
                 with atomic(out / path) as temporary:
                     shutil.copyfile(shot.file, temporary)
             else:
-                (out / "dicom").mkdir(parents=True, exist_ok=True)
-                (out / path).unlink(missing_ok=True)
-                (out / path).symlink_to(shot.file.resolve())
+                _link(shot.file.resolve(), out / path)
             advance(1)
             yield shot, image_id, path
+
+
+def _link(file: Path, path: Path) -> None:
+    """A hard link, or where the file lies on another disk, a symbolic one."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.unlink(missing_ok=True)
+    try:
+        path.hardlink_to(file)
+    except OSError:
+        path.symlink_to(file)
 
 
 def _write(path: Path, columns: Sequence[str], rows: Sequence[tuple[object, ...]]) -> None:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Mapping, Sequence
-from dataclasses import replace
-from typing import Any
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, TypeAlias
 
 import numpy as np
+from jaxtyping import Float
 from scipy.stats import spearmanr
 
 from sequela.interpretation.grad_cam import grad_cam
@@ -18,6 +18,8 @@ from sequela.modalities.cases import VIEW_KIND
 from sequela.progress import stage
 
 _SEED = 20180
+_WHOSE = ("as trained", "weights shuffled", "a random point of the breast, expected")
+Map: TypeAlias = Float[np.ndarray, "row column"]
 
 
 def check_maps(
@@ -34,38 +36,41 @@ def check_maps(
         `pointing`, a list of {name, hits, views}, empty without lesions; and `likeness`, the mean
         rank correlation of a view's map with that of the shuffled model, None where undefined.
     """
-    shuffled = copy.deepcopy(subject.model)
-    shuffle_weights(shuffled, _SEED)
-    other = replace(subject, model=shuffled)
-    hits = np.zeros(3)
-    views, alike = 0, []
-    with stage("Checking the maps", len(rows)) as advance:
-        for row in rows:
-            seen = subject.seen(row)
-            pairs = [
-                grad_cam(one.model, seen, risk_score(one.head))[0].cpu().numpy()
-                for one in (subject, other)
-            ]
-            for slot, view, image_id in _images(subject, seen, row):
-                mine, theirs = (maps[slot, view] for maps in pairs)
-                if mine.std() > 0 and theirs.std() > 0:
-                    alike.append(float(spearmanr(mine.ravel(), theirs.ravel()).statistic))
-                if image_id in lesions and subject.inputs.images is not None:
-                    pixels, lesion = subject.inputs.images.pixels(image_id), lesions[image_id]
-                    size, cell = len(pixels), len(pixels) / len(mine)
-                    guessed = chance(pixels, lesion, cell)
-                    hits += points_at(mine, lesion, size), points_at(theirs, lesion, size), guessed
-                    views += 1
-            advance(1)
-    names = ("as trained", "weights shuffled", "a random point of the breast, expected")
+    store = subject.inputs.images
+    hits, views = np.zeros(3), 0
+    alike = []
+    for image_id, mine, theirs in _pairs(subject, rows):
+        if mine.std() > 0 and theirs.std() > 0:
+            alike.append(float(spearmanr(mine.ravel(), theirs.ravel()).statistic))
+        if store is not None and image_id in lesions:
+            pixels, lesion = store.pixels(image_id), lesions[image_id]
+            found = [points_at(strength, lesion, len(pixels)) for strength in (mine, theirs)]
+            hits += *found, chance(pixels, lesion, len(pixels) / len(mine))
+            views += 1
     pointing = [
         {"name": name, "hits": round(float(count), 1), "views": views}
-        for name, count in zip(names, hits, strict=True)
+        for name, count in zip(_WHOSE, hits, strict=True)
     ]
     return {
         "pointing": pointing if views else [],
         "likeness": round(float(np.mean(alike)), 3) if alike else None,
     }
+
+
+def _pairs(subject: Subject, rows: Sequence[int]) -> Iterator[tuple[str, Map, Map]]:
+    """Each image's id, its map, and its map by the model with shuffled weights."""
+    shuffled = copy.deepcopy(subject.model)
+    shuffle_weights(shuffled, _SEED)
+    score = risk_score(subject.head)
+    with stage("Checking the maps", len(rows)) as advance:
+        for row in rows:
+            seen = subject.seen(row)
+            mine, theirs = (
+                grad_cam(model, seen, score)[0].cpu().numpy() for model in (subject.model, shuffled)
+            )
+            for slot, view, image_id in _images(subject, seen, row):
+                yield image_id, mine[slot, view], theirs[slot, view]
+            advance(1)
 
 
 def _images(subject: Subject, seen: Any, row: int) -> list[tuple[int, int, str]]:
