@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import socket
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
@@ -14,6 +15,9 @@ from jaxtyping import install_import_hook
 install_import_hook("sequela", "beartype.beartype")
 
 import pytest
+
+from sequela.errors import SequelaError
+from sequela.workers import Done, Failure
 
 SHARED_DATA = Path(__file__).parents[2] / "shared" / "data"
 SHARED_REFERENCE = SHARED_DATA.parent / "reference"
@@ -30,6 +34,22 @@ def only_loopback(monkeypatch: pytest.MonkeyPatch) -> None:
         connect(self, address)
 
     monkeypatch.setattr(socket.socket, "connect", guarded)
+
+
+@pytest.fixture
+def each_here() -> Callable[..., Iterator[Done[object]]]:
+    """`workers.each` without child processes."""
+
+    def each(
+        function: Callable[..., object], tasks: Sequence[tuple[object, ...]], **_: object
+    ) -> Iterator[Done[object]]:
+        for index, task in enumerate(tasks):
+            try:
+                yield Done(index, function(*task), 0.01)
+            except SequelaError as error:
+                yield Done(index, Failure(error.message), 0.01)
+
+    return each
 
 
 @pytest.fixture(scope="session")

@@ -10,6 +10,7 @@ import pytest
 from sequela import errors
 from sequela.cli import main as command_line
 from sequela.errors import SequelaError
+from sequela.progress import quiet
 
 
 def exit_code(*words: str) -> int:
@@ -107,3 +108,9 @@ def test_a_message_with_brackets_is_printed_as_it_is(
     monkeypatch.setattr(command_line, "app", fail)
     exit_code("check", ".")
     assert capsys.readouterr().err.count("[extra]") == 2
+
+
+def test_options_end_with_their_command(capsys: pytest.CaptureFixture[str]) -> None:
+    exit_code("--json", "list", "metrics")
+    assert capsys.readouterr().out.startswith("{")
+    assert not quiet.get()

@@ -26,7 +26,11 @@ SCHEMA = {
     "event": pl.Int64,  # 0 censored, k >= 1 cause k, null where no outcome is known
     "risk": pl.Float64,  # higher is worse
 }
-"""Columns of the table; beside them stand `survival_<days>` columns, one a grid time."""
+"""Columns of the table; beside them stand `survival_<days>` columns, one a grid time.
+
+They hold the chance of not having had the event of the cause by then: one minus its cumulative
+incidence, patients with a competing event counting as free of it.
+"""
 
 _METADATA_KEY = "sequela"
 
