@@ -133,7 +133,7 @@ def test_hostile_files_are_rows_of_a_report_and_not_the_end(cohort: Path) -> Non
     quality = pl.read_parquet(cohort / "work" / "prepared" / "images.parquet")
     failed = quality.filter(pl.col("failed").is_not_null() & (pl.col("failed") != ""))
     assert set(failed["image_id"]) == set(images["image_id"].head(len(HOSTILE)))
-    assert all(len(reason) > 10 for reason in failed["failed"])
+    assert all(len(reason) > 5 for reason in failed["failed"])
     assert not [reason for reason in failed["failed"] if ABSOLUTE.search(reason)]
     assert len(quality) == len(images)
 
@@ -150,9 +150,8 @@ def test_hostile_files_are_set_aside_by_an_import(
     require_decent(said, 0)
     report = pl.read_csv(tmp_path / "cohort" / "import-report.csv")
     named = {Path(name).stem for name in report["file"]}
-    assert {"unknown-side", "unknown-view", "truncated-header", "empty", "not-dicom"} - named <= {
-        "truncated-header"
-    }
+    assert named >= {"unknown-side", "unknown-view", "empty", "not-dicom"}
+    assert len(pl.read_csv(tmp_path / "cohort" / "images.csv")) >= 1
 
 
 @pytest.mark.parametrize(
@@ -160,8 +159,9 @@ def test_hostile_files_are_set_aside_by_an_import(
     [
         (("split.folds=15",), "fold"),
         (("split.validation=0.04",), "validation"),
+        (("protocol.horizon=9",), "longer protocol.horizon"),
     ],
-    ids=["no event in a fold", "one class in validation"],
+    ids=["no event in a fold", "one class in validation", "no event in time"],
 )
 def test_a_division_from_which_nothing_can_be_learnt_is_not_drawn(
     cohort: Path, settings: tuple[str, ...], part: str
@@ -176,18 +176,9 @@ def test_a_division_from_which_nothing_can_be_learnt_is_not_drawn(
     assert not (cohort / "work" / "splits.csv").exists()
 
 
-def test_a_horizon_that_leaves_one_class_in_validation_is_refused(finished: Path) -> None:
-    before = contents(finished)
-    words = ("protocol.horizon=9", "--work", finished / "other")
-    require_decent(speak("prepare", finished, *words), 0)
-    said = speak("train", finished, *words, "-v", "cox-clinical")
-    require_decent(said, 3)
-    require_mend(said)
-    assert before.items() <= contents(finished).items()
-
-
 def test_a_loss_that_is_no_number_ends_the_run_and_touches_no_other(finished: Path) -> None:
     (finished / "work" / "runs" / "st-r").rename(finished / "kept")
+    run = "work/runs/st-r/"
     before = contents(finished)
     said = speak("train", finished, "-v", "st-r", "train.new_rate=1e30")
     require_decent(said, 3)
@@ -195,7 +186,7 @@ def test_a_loss_that_is_no_number_ends_the_run_and_touches_no_other(finished: Pa
     assert re.search(r"the loss became (nan|inf).*learning rates", said.err)
     after = contents(finished)
     assert before.items() <= after.items()
-    assert {Path(name).parent.name for name in after.keys() - before.keys()} == {"st-r"}
+    assert all(name.startswith(run) for name in after.keys() - before.keys())
 
 
 @pytest.mark.parametrize(
@@ -225,8 +216,9 @@ def test_a_full_disk_is_said_and_what_stood_stands(
     require_mend(said)
     assert "no space left" in said.err
     after = contents(finished)
-    if "--restart" not in words:
-        assert before.items() <= after.items()
+    if "--restart" in words:  # which asks for the run to be thrown away, and no other
+        before = {name: held for name, held in before.items() if "runs/st-r" not in name}
+    assert before.items() <= after.items()
     assert not [name for name in after if name.endswith(".part")]
 
 
