@@ -18,7 +18,7 @@ SIMULATION = (
     "simulation.mammogram.height=64",
     "simulation.mammogram.width=64",
 )
-VARIANTS = ("st-r", "lumin", "cox-clinical", "kaplan-meier", "timing-only")
+VARIANTS = ("st-i", "st-r", "lumin", "cox-clinical", "kaplan-meier", "timing-only")
 
 
 def steps(cohort: Path) -> dict[str, tuple[object, ...]]:

@@ -13,7 +13,7 @@ from spoken import Spoken, contents, speak
 Walk = tuple[Path, dict[str, Spoken]]
 Commands = Callable[[Path], dict[str, tuple[object, ...]]]
 
-MODELS = {"st-r", "lumin", "cox-clinical", "kaplan-meier", "timing-only"}
+MODELS = {"st-i", "st-r", "lumin", "cox-clinical", "kaplan-meier", "timing-only"}
 
 
 def test_every_command_ends_well_and_answers_in_json(walked: Walk) -> None:
@@ -24,7 +24,7 @@ def test_every_command_ends_well_and_answers_in_json(walked: Walk) -> None:
     assert set(answers["train"]["runs"]) == MODELS
     assert set(answers["predict"]["variants"]) == MODELS
     assert {model["name"] for model in answers["evaluate"]["models"]} == MODELS
-    assert len(answers["compare"]["comparisons"][0]["differences"]) == 10
+    assert len(answers["compare"]["comparisons"][0]["differences"]) == 15
     assert answers["explain"]["pictures"]
     assert answers["report"]["bytes"] > 10_000
 

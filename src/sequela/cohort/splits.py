@@ -219,7 +219,8 @@ def _require_both_classes(table: pl.DataFrame, groups: Groups, settings: SplitSe
     if faults:
         raise DataError(
             "a part of the division cannot be used",
-            hint="use fewer folds, a larger share, another seed, or more patients",
+            hint="use fewer folds, a larger share, another seed, a longer protocol.horizon, or "
+            "more patients",
             items=faults,
         )
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import json
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
@@ -29,12 +28,7 @@ def write_tensors(path: Path, tensors: Mapping[str, Tensor], metadata: Mapping[s
     }
     text = json.dumps(metadata, sort_keys=True, allow_nan=False)
     with atomic(path) as temporary:
-        try:
-            save_file(copies, temporary, metadata={_METADATA_KEY: text})
-        except SafetensorError as error:
-            if "os error 28" in str(error):  # the library hides that the disk is full
-                raise OSError(errno.ENOSPC, "no space left on the disk") from error
-            raise
+        save_file(copies, temporary, metadata={_METADATA_KEY: text})
 
 
 def read_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
