@@ -10,7 +10,8 @@ import yaml
 
 from sequela.cohort.checks import check_cohort
 from sequela.cohort.cohort import Cohort, read_cohort
-from sequela.cohort.selection import ProtocolSettings, select_cases
+from sequela.cohort.protocol import ProtocolSettings
+from sequela.cohort.selection import select_cases
 from sequela.errors import DataError, UsageError
 from sequela.importers.survival_table import import_table
 

@@ -66,7 +66,11 @@ class Splits:
         return fingerprint(self.table.sort(self.table.columns).write_csv())
 
     def of(self, repeat: int = 0, fold: int = 0) -> dict[str, Part]:
-        """The part of every patient in one fold; KeyError if there is no such fold."""
+        """The part of every patient in one fold.
+
+        Raises:
+            KeyError: If there is no such fold.
+        """
         rows = self.table.filter(repeat=repeat, fold=fold)
         if rows.is_empty():
             raise KeyError((repeat, fold))

@@ -21,7 +21,11 @@ _MODEL, _OPTIMIZER = "model.", "optimizer."
 
 
 def write_tensors(path: Path, tensors: Mapping[str, Tensor], metadata: Mapping[str, Any]) -> None:
-    """Write tensors, and JSON-able metadata in the same file, whole or not at all."""
+    """Write tensors, and JSON-able metadata in the same file, whole or not at all.
+
+    Raises:
+        OSError: If the disk is full.
+    """
     # A copy each: safetensors refuses tensors that share memory, as tied weights do.
     copies = {
         name: tensor.detach().to("cpu", copy=True).contiguous() for name, tensor in tensors.items()

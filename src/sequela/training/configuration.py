@@ -6,7 +6,7 @@ from typing import Any
 
 from pydantic import Field
 
-from sequela.cohort.selection import ProtocolSettings
+from sequela.cohort.protocol import ProtocolSettings
 from sequela.cohort.splits import SplitSettings
 from sequela.evaluation.settings import EvaluationSettings
 from sequela.modalities.mammogram import PixelPolicy
