@@ -1,0 +1,46 @@
+"""What `audit` can find in a cohort: a code, the evidence, what mends it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from sequela.cohort.findings import Finding, Rule, stated
+
+OUTCOME_DEPENDENT_SAMPLING = "A001"
+_LINES_NAMED = 5
+
+RULES: dict[str, Rule] = {
+    # What the design gives away.
+    OUTCOME_DEPENDENT_SAMPLING: Rule(
+        "OUTCOME-DEPENDENT SAMPLING: under the protocol {protocol}, when patients were seen tells "
+        "who has the event, without a look at image, note or covariate: AUC {evidence}{with_age}",
+        "set protocol.name: landmark; with --accept-biased-design a model's number stands, but "
+        "only what it has above this AUC is the model's",
+    ),
+    "A002": Rule(
+        "whether timing or a shortcut tells the outcome could not be judged: {reason}",
+        "{mend}",
+        "warning",
+    ),
+}
+
+
+def finding(
+    code: str, file: str, row: int | None = None, column: str = "", **words: object
+) -> Finding:
+    """The finding that rule `code` states, its braces filled with `words`."""
+    return stated(code, RULES[code], file, row, column, **words)
+
+
+def softened(item: Finding) -> Finding:
+    """The same as a warning."""
+    return replace(item, severity="warning")
+
+
+def in_lines(rows: Sequence[int]) -> str:
+    """Where some rows stand, the first few by name: `lines 3, 8, 9 and 12 more`."""
+    named = sorted(rows)[:_LINES_NAMED]
+    more = len(rows) - len(named)
+    text = ", ".join(map(str, named)) + (f" and {more} more" if more else "")
+    return f"line{'s' if len(rows) > 1 else ''} {text}"
