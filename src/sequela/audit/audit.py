@@ -2,22 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from sequela.audit.findings import OUTCOME_DEPENDENT_SAMPLING, finding, softened
 from sequela.audit.labels import Labelled, label_cases
 from sequela.audit.predictability import CrossValidatedAuc
-from sequela.audit.timing import judge_timing
+from sequela.audit.shortcuts import judge_shortcuts, shortcuts, times_in_disguise
+from sequela.audit.timing import LIMIT, judge_timing
+from sequela.cohort.checks import checked_tables
 from sequela.cohort.cohort import Cohort, read_cohort
 from sequela.cohort.findings import Finding, errors
 from sequela.cohort.manifest import FILE_NAME
 from sequela.cohort.selection import ProtocolSettings, select_cases
+from sequela.cohort.tables import Table
 from sequela.errors import DataError, UndefinedMetricError
 
 Measured = dict[str, CrossValidatedAuc]
+
+GIVEN_AWAY, DETERMINED = 0.75, 0.9
+"""Lower bounds above which a shortcut, or a covariate, is a leak: case mix does not reach them."""
 
 
 @dataclass(frozen=True)
@@ -80,8 +86,12 @@ def audit_cohort(
             "the cohort has no endpoint, so nothing can be said of what tells it",
             hint="name endpoints and the table outcomes in the manifest",
         )
+    tables, _ = checked_tables(cohort.folder, cohort.manifest)
     measured: Measured = {}
-    found = list(_predictions(cohort, protocol, measured))
+    found = list(_predictions(cohort, tables, protocol, measured))
+    for name, correlation in times_in_disguise(cohort, protocol.endpoint):
+        file = cohort.manifest.tables["patients"].file
+        found.append(finding("A016", file, column=name, correlation=correlation))
     if accept_biased_design:
         found = [
             softened(item) if item.code == OUTCOME_DEPENDENT_SAMPLING else item for item in found
@@ -90,12 +100,16 @@ def audit_cohort(
 
 
 def _predictions(
-    cohort: Cohort, protocol: ProtocolSettings, measured: Measured
+    cohort: Cohort,
+    tables: Mapping[str, Table],
+    protocol: ProtocolSettings,
+    measured: Measured,
 ) -> Iterator[Finding]:
     """What tells the label and should not."""
     try:
         labelled = label_cases(cohort, select_cases(cohort, protocol))
         yield from _timing(cohort, labelled, protocol, measured)
+        yield from _shortcuts(cohort, tables, labelled, measured)
     except UndefinedMetricError as error:
         mend = error.hint or "gather more patients, or choose an endpoint with more events"
         yield finding("A002", FILE_NAME, reason=error.message, mend=mend)
@@ -119,3 +133,16 @@ def _timing(
             evidence=timing.design,
             with_age=f"; with age {with_age}" if with_age else "",
         )
+
+
+def _shortcuts(
+    cohort: Cohort, tables: Mapping[str, Table], labelled: Labelled, measured: Measured
+) -> Iterator[Finding]:
+    found = shortcuts(cohort, tables, labelled)
+    for item, auc in zip(found, judge_shortcuts(found, labelled), strict=True):
+        measured[item.name] = auc
+        given_away = auc.low > (DETERMINED if item.code == "A015" else GIVEN_AWAY)
+        if given_away or (auc.low > LIMIT and item.code != "A015"):
+            file = cohort.manifest.tables[item.table].file
+            told = finding(item.code, file, column=item.column, name=item.name, evidence=auc)
+            yield replace(told, severity="error") if given_away else told

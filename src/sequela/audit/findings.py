@@ -23,6 +23,37 @@ RULES: dict[str, Rule] = {
         "{mend}",
         "warning",
     ),
+    # Shortcuts to the outcome; an error where they give it away.
+    "A011": Rule(
+        "the {name} alone tells who has the event: AUC {evidence}",
+        "keep a site in one part of the split (split.group=site), and report every site apart",
+        "warning",
+    ),
+    "A012": Rule(
+        "{name} alone tell who has the event: AUC {evidence}",
+        "ask why values are missing; one that is recorded only when something happens is no input",
+        "warning",
+    ),
+    "A013": Rule(
+        "the {name} tells who has the event: AUC {evidence}",
+        "ask what the table was sorted by; ids and files named in this order tell it too",
+        "warning",
+    ),
+    "A014": Rule(
+        "the {name} tell who has the event: AUC {evidence}",
+        "ask whether events and controls came by different ways, scanners or exports; bring them "
+        "in by one",
+        "warning",
+    ),
+    "A015": Rule(
+        "this covariate alone all but determines who has the event: AUC {evidence}",
+        "take it out of clinical in the manifest: it was written when the outcome was known",
+    ),
+    "A016": Rule(
+        "this covariate is the time of the outcome under another name: their ranks agree to "
+        "{correlation:.2f}",
+        "take it out of clinical in the manifest",
+    ),
 }
 
 
