@@ -11,6 +11,7 @@ from sequela.audit.findings import OUTCOME_DEPENDENT_SAMPLING, finding, softened
 from sequela.audit.labels import Labelled, label_cases
 from sequela.audit.predictability import CrossValidatedAuc
 from sequela.audit.shortcuts import judge_shortcuts, shortcuts, times_in_disguise
+from sequela.audit.texts import text_findings
 from sequela.audit.timing import LIMIT, judge_timing
 from sequela.cohort.checks import checked_tables
 from sequela.cohort.cohort import Cohort, read_cohort
@@ -106,6 +107,7 @@ def _predictions(
     measured: Measured,
 ) -> Iterator[Finding]:
     """What tells the label and should not."""
+    labelled = None
     try:
         labelled = label_cases(cohort, select_cases(cohort, protocol))
         yield from _timing(cohort, labelled, protocol, measured)
@@ -113,6 +115,8 @@ def _predictions(
     except UndefinedMetricError as error:
         mend = error.hint or "gather more patients, or choose an endpoint with more events"
         yield finding("A002", FILE_NAME, reason=error.message, mend=mend)
+    if "texts" in tables:
+        yield from text_findings(cohort, tables["texts"], labelled, protocol.endpoint)
 
 
 def _timing(

@@ -54,6 +54,29 @@ RULES: dict[str, Rule] = {
         "{correlation:.2f}",
         "take it out of clinical in the manifest",
     ),
+    # Texts that know too much.
+    "A031": Rule(
+        "texts that a model sees before the outcome say that it has happened ({where}): {right} of "
+        "the {patients} patients concerned have the event, {share} of all (p {p})",
+        "date these texts by the day they were written (day, available_day), or take them out",
+    ),
+    "A032": Rule(
+        "texts that a model sees before the outcome seem to say that it has happened ({where}); of "
+        "the {patients} patients concerned {right} have the event, {share} of all",
+        "read them: a recurrence before the index date is history, a later one is a wrong date",
+        "warning",
+    ),
+    "A033": Rule(
+        "texts were written more than {days} days after the exam that they belong to ({where})",
+        "correct day, or leave exam_id empty: such a text is not of that exam",
+        "warning",
+    ),
+    "A034": Rule(
+        "texts were written after the patient's event of {endpoint} ({where})",
+        "leave them out of the cohort: no protocol shows them to a model, but whatever else reads "
+        "the table does",
+        "warning",
+    ),
 }
 
 
