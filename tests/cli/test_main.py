@@ -19,7 +19,7 @@ def exit_code(*words: str) -> int:
     return int(caught.value.code or 0)
 
 
-@pytest.mark.parametrize("words", [[], ["check"], ["evaluate"], ["import", "dicom"]])
+@pytest.mark.parametrize("words", [[], ["check"], ["audit"], ["evaluate"], ["import", "dicom"]])
 def test_help_loads_neither_torch_nor_the_tables(words: list[str]) -> None:
     script = (
         "import sys\n"
