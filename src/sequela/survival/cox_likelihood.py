@@ -197,11 +197,14 @@ def _less_gone(
 
 
 def cumulative_hazard(
-    sets: Exposure, denominator: Float[np.ndarray, " event"]
+    sets: Exposure,
+    denominator: Float[np.ndarray, " event"],
+    weight: Float[np.ndarray, " event"] | None = None,
 ) -> Float[np.ndarray, " patient"]:
     """Baseline hazard that each patient endured; Efron's ties spare the tied their own share."""
-    endured = sets.endured(sets.by_moment(1 / denominator))
-    np.subtract.at(endured, sets.event, sets.by_moment(sets.gone / denominator)[sets.moment])
+    increments = (1.0 if weight is None else weight) / denominator
+    endured = sets.endured(sets.by_moment(increments))
+    np.subtract.at(endured, sets.event, sets.by_moment(sets.gone * increments)[sets.moment])
     return endured
 
 
