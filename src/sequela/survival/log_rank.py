@@ -34,7 +34,7 @@ def log_rank(
     Raises:
         UndefinedMetricError: If there is one group only, or no event while two are at risk.
 
-    Source: Mantel 1966; Peto & Peto 1972; Fleming & Harrington 1991, section 7.4; R survival::survdiff.
+    Source: Mantel 1966; Peto & Peto 1972; Fleming & Harrington 1991, section 7.4; R survdiff.
     """
     names, code = np.unique(group, return_inverse=True)
     if len(names) < 2:
