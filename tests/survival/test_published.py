@@ -214,8 +214,7 @@ def of_concordance(name: str, feature: str, what: str) -> float:
 def of_concordance_difference(what: str) -> float:
     time, event = outcome("gbsg2")
     first, second = (concordance(time, event, data("gbsg2")[name]) for name in ("pnodes", "tsize"))
-    difference = first.value - second.value
-    error = float(np.sqrt(((first.influence - second.influence) ** 2).sum()))
+    difference, error = first.less(second)
     return difference if what == "diff" else difference / error
 
 
