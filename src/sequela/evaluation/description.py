@@ -14,6 +14,7 @@ from sequela.evaluation.discrimination import auc_of, pairs_of
 from sequela.evaluation.estimate import Estimate, estimated
 from sequela.evaluation.outcome import Question
 from sequela.evaluation.rows import ModelRows, Rows
+from sequela.evaluation.runs import spread_of
 from sequela.evaluation.settings import EvaluationSettings
 from sequela.evaluation.stratification import (
     RULE,
@@ -48,6 +49,7 @@ def described(
         "counts": {**_counts(rows, question), "validation_rows": len(model.validation)},
         "follow_up": {"median": estimated(lambda: _follow_up(rows, settings.level)).as_json()},
         "metrics": {name: drawn.estimate.as_json() for name, drawn in metrics.items()},
+        "spread": spread_of(model, metrics),
         **_threshold(model, question),
         "concordance": _pairs(rows, question),
         "risk_groups": _risk_groups(model, question, settings),

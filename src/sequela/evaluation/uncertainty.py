@@ -101,10 +101,19 @@ def multiplicities(
 
 @dataclass(frozen=True)
 class Drawn:
-    """An estimate, and the number in each resample (NaN where undefined) for paired comparisons."""
+    """An estimate, and what paired comparisons need.
+
+    Attributes:
+        estimate: The number with its interval.
+        draws: The number in each resample, NaN where undefined; empty where none were drawn.
+        influence: What each patient adds to the number, where the interval comes from that.
+        runs: The number of each run; empty where it was computed over all runs at once.
+    """
 
     estimate: Estimate
     draws: Float[np.ndarray, " resample"]
+    influence: Float[np.ndarray, " patient"] | None = None
+    runs: Float[np.ndarray, " run"] = field(default_factory=lambda: np.empty(0))
 
 
 def measured(rows: Rows, measure: Measure, resampler: Resampler) -> Drawn:
@@ -116,14 +125,16 @@ def measured(rows: Rows, measure: Measure, resampler: Resampler) -> Drawn:
     Source: Efron & Tibshirani 1993, chapter 13; clusters: Field & Welsh 2007.
     """
     parts = [rows.take(mask) for mask in rows.run_masks]
-    averages = [
-        np.mean([measure(part, draw) for part, draw in zip(parts, draws, strict=True)], axis=0)
+    blocks = [
+        np.stack([measure(part, draw) for part, draw in zip(parts, draws, strict=True)])
         for draws in resampler.blocks(rows)
     ]
-    value, draws = float(averages[0][0]), np.concatenate(averages[1:] or [np.empty(0)])
+    runs = blocks[0][:, 0]
+    value = float(runs.mean())
+    draws = np.concatenate([block.mean(axis=0) for block in blocks[1:]] or [np.empty(0)])
     if not np.isfinite(value):
         raise UndefinedMetricError("the number does not exist for these patients")
-    return Drawn(summarised(value, draws, resampler.resampling), draws)
+    return Drawn(summarised(value, draws, resampler.resampling), draws, runs=runs)
 
 
 def summarised(
