@@ -174,7 +174,7 @@ def _landmarks(
 ) -> list[dict[str, object]]:
     if not rows.number.any():
         return []
-    resampler = Resampler(Resampling(settings.bootstraps, settings.seed, settings.level))
+    resampler = Resampler(Resampling.asked(settings))
     found = []
     for number in range(int(rows.number.max()) + 1):
         part = rows.take(rows.number == number)

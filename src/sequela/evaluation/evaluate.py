@@ -62,7 +62,7 @@ def evaluate(predictions: Sequence[Predictions], settings: EvaluationSettings) -
     """
     judged, entries = [], []
     models = models_of(predictions)
-    resampler = Resampler(Resampling(settings.bootstraps, settings.seed, settings.level))
+    resampler = Resampler(Resampling.asked(settings))
     with stage("evaluating models", len(models)) as advance:
         for model in models:
             judged.append(_judge(model, settings, resampler))
@@ -112,7 +112,7 @@ def compare(
             hint="give tables that predict the same thing for the same patients",
         )
     require_comparable(models)
-    resampler = Resampler(Resampling(settings.bootstraps, settings.seed, settings.level))
+    resampler = Resampler(Resampling.asked(settings))
     return _comparison([_judge(one, settings, resampler) for one in models], metric, settings)
 
 

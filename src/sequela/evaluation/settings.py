@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 from pydantic import Field
 
 from sequela.settings import Settings
@@ -16,6 +18,8 @@ class EvaluationSettings(Settings):
             which needs a regression.
         seed: Of those resamples.
         level: Of every confidence interval.
+        interval: How limits are read off the resamples: their percentiles, or percentiles corrected
+            for bias and skewness (BCa), which needs a further pass for each patient.
         horizon: Days after the landmark; None takes the predictions' own, which may be none.
         table_days: Where patients are counted as recurred or not in the risk-group table when there
             is no horizon (five years).
@@ -29,6 +33,7 @@ class EvaluationSettings(Settings):
     curve_bootstraps: int = Field(default=200, ge=0)
     seed: int = 20260
     level: float = Field(default=0.95, gt=0, lt=1)
+    interval: Literal["percentile", "bca"] = "percentile"
     horizon: float | None = Field(default=None, gt=0)
     table_days: float = Field(default=1826.25, gt=0)
     thresholds: tuple[float, ...] = (0.05, 0.1, 0.15, 0.2, 0.25, 0.3, 0.4, 0.5)
