@@ -12,6 +12,7 @@ from sequela.evaluation.comparison import OPTIMISTIC
 from sequela.evaluation.curves import calibration_of, decision_curve_of, risk_histogram, roc_curve
 from sequela.evaluation.discrimination import auc_of, pairs_of
 from sequela.evaluation.estimate import Estimate, estimated
+from sequela.evaluation.evidence import evidence_of
 from sequela.evaluation.outcome import Question
 from sequela.evaluation.rows import ModelRows, Rows
 from sequela.evaluation.runs import spread_of
@@ -44,6 +45,7 @@ def described(
         "split": model.split,
         "provenance": model.provenance.model_dump(mode="json"),
         "warnings": _warnings(model),
+        "evidence": evidence_of(model, settings.evidence),
         "horizon": question.horizon,
         "definition": question.in_words(),
         "counts": {**_counts(rows, question), "validation_rows": len(model.validation)},

@@ -8,6 +8,9 @@ from pydantic import Field
 
 from sequela.settings import Settings
 
+Stated = Literal["apparent", "cross-validated", "held out", "temporally held out", "external"]
+"""Grades of evidence that the owner of predictions can state."""
+
 
 class EvaluationSettings(Settings):
     """How predictions become numbers.
@@ -26,6 +29,8 @@ class EvaluationSettings(Settings):
         thresholds: Predicted risks at which net benefit is asked.
         calibration_groups: Into how many groups of predicted risk calibration plots fall.
         curve_points: The most points of a plotted curve.
+        evidence: How the test patients were set apart, as the owner of the predictions states it;
+            needed only where the predictions do not show it.
         minimum_events: Events that a landmark number needs for its own row.
     """
 
@@ -39,4 +44,5 @@ class EvaluationSettings(Settings):
     thresholds: tuple[float, ...] = (0.05, 0.1, 0.15, 0.2, 0.25, 0.3, 0.4, 0.5)
     calibration_groups: int = Field(default=5, ge=2)
     curve_points: int = Field(default=400, ge=10)
+    evidence: Stated | None = None
     minimum_events: int = Field(default=10, ge=1)
