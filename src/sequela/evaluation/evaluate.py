@@ -24,6 +24,7 @@ from sequela.evaluation.predictions import Predictions
 from sequela.evaluation.rows import ModelRows, models_of
 from sequela.evaluation.runs import difference_over_runs
 from sequela.evaluation.settings import EvaluationSettings
+from sequela.evaluation.subgroups import Division, subgroups_of
 from sequela.evaluation.uncertainty import Drawn, Resampler, Resampling
 from sequela.progress import stage
 
@@ -50,12 +51,21 @@ class _Judged:
     metrics: dict[str, Drawn]
 
 
-def evaluate(predictions: Sequence[Predictions], settings: EvaluationSettings) -> Evaluation:
+def evaluate(
+    predictions: Sequence[Predictions],
+    settings: EvaluationSettings,
+    divisions: Sequence[Division] = (),
+) -> Evaluation:
     """Judge every model in the tables on its test or external rows, and compare them.
 
     A metric is computed within each run (repeat, fold, seed) and averaged over runs; resamples draw
     whole patients, the same ones for every model. A number that does not exist is null and says
     why.
+
+    Args:
+        predictions: Tables of one model or several.
+        settings: How predictions become numbers.
+        divisions: By what the patients are divided into subgroups, each with its own numbers.
 
     Raises:
         DataError: If a table does not keep the contract.
@@ -67,7 +77,15 @@ def evaluate(predictions: Sequence[Predictions], settings: EvaluationSettings) -
         for model in models:
             judged.append(_judge(model, settings, resampler))
             one = judged[-1]
-            entries.append(described(one.model, one.question, one.metrics, settings))
+            entries.append(
+                {
+                    **described(one.model, one.question, one.metrics, settings),
+                    "subgroups": [
+                        subgroups_of(model.test, one.question, settings, division)
+                        for division in divisions
+                    ],
+                }
+            )
             advance(1)
     return Evaluation(
         {
