@@ -12,8 +12,10 @@ from sequela.evaluation.comparison import OPTIMISTIC
 from sequela.evaluation.curves import calibration_of, decision_curve_of, risk_histogram, roc_curve
 from sequela.evaluation.discrimination import auc_of, pairs_of
 from sequela.evaluation.estimate import Estimate, estimated
+from sequela.evaluation.evidence import evidence_of
 from sequela.evaluation.outcome import Question
 from sequela.evaluation.rows import ModelRows, Rows
+from sequela.evaluation.runs import spread_of
 from sequela.evaluation.settings import EvaluationSettings
 from sequela.evaluation.stratification import (
     RULE,
@@ -43,11 +45,13 @@ def described(
         "split": model.split,
         "provenance": model.provenance.model_dump(mode="json"),
         "warnings": _warnings(model),
+        "evidence": evidence_of(model, settings.evidence),
         "horizon": question.horizon,
         "definition": question.in_words(),
         "counts": {**_counts(rows, question), "validation_rows": len(model.validation)},
         "follow_up": {"median": estimated(lambda: _follow_up(rows, settings.level)).as_json()},
         "metrics": {name: drawn.estimate.as_json() for name, drawn in metrics.items()},
+        "spread": spread_of(model, metrics),
         **_threshold(model, question),
         "concordance": _pairs(rows, question),
         "risk_groups": _risk_groups(model, question, settings),
@@ -172,7 +176,7 @@ def _landmarks(
 ) -> list[dict[str, object]]:
     if not rows.number.any():
         return []
-    resampler = Resampler(Resampling(settings.bootstraps, settings.seed, settings.level))
+    resampler = Resampler(Resampling.asked(settings))
     found = []
     for number in range(int(rows.number.max()) + 1):
         part = rows.take(rows.number == number)

@@ -107,12 +107,14 @@ def concordance_of(
     for mask, part in zip(rows.run_masks, found, strict=True):
         if part.influence is not None:
             influence[mask] = part.influence / len(found)
-    spread = float(np.sqrt((np.bincount(rows.patient, influence) ** 2).sum()))
-    value = float(np.mean([part.value for part in found]))
+    by_patient = np.bincount(rows.patient, influence)
+    spread = float(np.sqrt((by_patient**2).sum()))
+    runs = np.array([part.value for part in found])
+    value = float(runs.mean())
     width = two_sided_width(level) * spread
     method = "infinitesimal jackknife over patients"
     limits = (max(0.0, value - width), min(1.0, value + width))
-    return Drawn(Estimate(value, *limits, level, method), np.empty(0))
+    return Drawn(Estimate(value, *limits, level, method), np.empty(0), by_patient, runs)
 
 
 def pairs_of(

@@ -86,6 +86,7 @@ class ModelRows:
         test: The rows on which the model is judged.
         validation: The rows of the same runs on which thresholds are chosen; may be empty.
         provenance: Where the predictions come from.
+        runs: Repeat, fold and seed of each run, by its index.
     """
 
     name: str
@@ -96,6 +97,7 @@ class ModelRows:
     test: Rows
     validation: Rows
     provenance: Provenance
+    runs: tuple[tuple[int, int, int], ...]
 
 
 def models_of(predictions: Sequence[Predictions]) -> tuple[ModelRows, ...]:
@@ -178,7 +180,7 @@ def _model(
     test, validation = (
         _rows(coded.filter(pl.col("split") == part)) for part in (split, "validation")
     )
-    return ModelRows(name, *key, split, test, validation, provenance)
+    return ModelRows(name, *key, split, test, validation, provenance, tuple(runs.rows()))
 
 
 def _rows(table: pl.DataFrame) -> Rows:
