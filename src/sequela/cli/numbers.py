@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.markup import escape
@@ -13,6 +13,9 @@ from rich.table import Table
 from sequela.cli.answers import answer
 from sequela.cli.words import CohortFolder, Work, configuration_file, work_folder
 from sequela.errors import UsageError
+
+if TYPE_CHECKING:
+    from sequela.evaluation.evaluate import Evaluation
 
 Sources = Annotated[
     list[str],
@@ -44,18 +47,17 @@ def evaluate(sources: Sources, columns: Columns = None, out: Out = None) -> None
 
     Reads nothing but the predictions, so a colleague's R model is evaluated by the same command.
     """
-    from sequela.storage import write_json
-
-    content, first = _evaluated(sources, columns or ())
+    evaluation, first = _evaluated(sources, columns or ())
     path = out or first.with_name("evaluation.json")
-    write_json(path, content)
+    evaluation.write(path)
+    content = evaluation.as_json()
     answer(content, *performance(content), f"wrote {escape(str(path))}")
 
 
 def compare(sources: Sources, columns: Columns = None) -> None:
     """Compare models on the same patients: differences, intervals, corrected p-values."""
-    content, _ = _evaluated(sources, columns or ())
-    comparisons = content["comparisons"]
+    evaluation, _ = _evaluated(sources, columns or ())
+    comparisons: Any = evaluation.as_json()["comparisons"]
     if not any(comparison["differences"] for comparison in comparisons):
         raise UsageError(
             "there are no two models on the same patients in these predictions",
@@ -86,7 +88,7 @@ def report(
     )
 
 
-def _evaluated(words: Sequence[str], columns: Sequence[str]) -> tuple[dict[str, Any], Path]:
+def _evaluated(words: Sequence[str], columns: Sequence[str]) -> tuple[Evaluation, Path]:
     from sequela.evaluation.evaluate import evaluate as evaluated
     from sequela.evaluation.foreign import read_predictions
     from sequela.evaluation.settings import EvaluationSettings
@@ -101,7 +103,7 @@ def _evaluated(words: Sequence[str], columns: Sequence[str]) -> tuple[dict[str, 
     paths = [_predictions(path) for path in named]
     mapping = dict(_mapped(column) for column in columns)
     tables = [read_predictions(path, mapping) for path in paths]
-    return evaluated(tables, settings).as_json(), paths[0]
+    return evaluated(tables, settings), paths[0]
 
 
 def _predictions(path: Path) -> Path:

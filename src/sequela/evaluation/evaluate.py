@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 
@@ -23,6 +24,7 @@ from sequela.evaluation.rows import ModelRows, models_of
 from sequela.evaluation.settings import EvaluationSettings
 from sequela.evaluation.uncertainty import Drawn, Resampler, Resampling
 from sequela.progress import stage
+from sequela.storage import write_json
 
 FORMAT = "sequela-evaluation"
 VERSION = 1
@@ -38,6 +40,10 @@ class Evaluation:
     def as_json(self) -> dict[str, object]:
         """What `evaluation.json` holds: plain values, null where a number is undefined."""
         return self.content
+
+    def write(self, path: Path) -> None:
+        """Write `evaluation.json`, whole or not at all."""
+        write_json(path, self.content)
 
 
 @dataclass(frozen=True)
