@@ -64,3 +64,17 @@ def shared_reference() -> Path:
     if not SHARED_REFERENCE.is_dir():
         pytest.skip("reference values (../shared/reference) are not beside this checkout")
     return SHARED_REFERENCE
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Say how many tests ran on the public development data, and on R's reference values."""
+    passed = terminalreporter.stats.get("passed", [])
+    used = sum(bool({"shared_data", "shared_reference"} & set(each.keywords)) for each in passed)
+    terminalreporter.write_line(f"{used} tests ran on the public development data beside this")
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        for name in {"shared_data", "shared_reference"} & set(getattr(item, "fixturenames", ())):
+            item.keywords[name] = True

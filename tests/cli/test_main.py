@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -58,6 +59,17 @@ def test_an_error_is_json_on_stderr_wherever_the_flag_stands(
         error = json.loads(capsys.readouterr().err)
         assert error["code"] == "usage"
         assert set(error) == {"code", "message", "hint", "items"}
+
+
+@pytest.mark.parametrize(("given", "kept"), [(None, "PASSIVE"), ("ACTIVE", "ACTIVE")])
+def test_waiting_threads_sleep_unless_the_user_says_otherwise(
+    given: str | None, kept: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("OMP_WAIT_POLICY", given or "")
+    if given is None:
+        monkeypatch.delenv("OMP_WAIT_POLICY")
+    exit_code("--version")
+    assert os.environ["OMP_WAIT_POLICY"] == kept
 
 
 def all_kinds(kind: type[SequelaError] = SequelaError) -> list[type[SequelaError]]:

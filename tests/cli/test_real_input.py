@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import polars as pl
 import pytest
 from lifelines import CoxPHFitter
@@ -116,11 +117,11 @@ def numbers(cohort: Path) -> tuple[np.ndarray, pl.DataFrame]:
 def direct_concordance(train: Path, test: Path) -> float:
     """Harrell's C in `test` of lifelines' Cox model of `train`."""
     features, table = numbers(train)
-    columns = [f"x{number}" for number in range(features.shape[1])]
-    frame = pl.DataFrame(features, schema=columns).with_columns(table["time"], table["event"])
-    model = CoxPHFitter().fit(frame.to_pandas(), duration_col="time", event_col="event")
+    followed = {name: table[name].to_numpy() for name in ("time", "event")}
+    frame = pd.DataFrame(features).assign(**followed)
+    model = CoxPHFitter().fit(frame, duration_col="time", event_col="event")
     other, outcomes = numbers(test)
-    risk = model.predict_log_partial_hazard(pl.DataFrame(other, schema=columns).to_pandas())
+    risk = model.predict_log_partial_hazard(pd.DataFrame(other)).to_numpy()
     return float(concordance_index(outcomes["time"], -risk, outcomes["event"]))
 
 

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import json
+import re
+import runpy
 import shutil
 from collections.abc import Callable
 from html.parser import HTMLParser
@@ -108,3 +110,21 @@ def test_a_dry_run_tells_the_cost_and_writes_nothing(
     assert told["seconds"] > 0
     assert contents(copied_walk) == before
     assert not any((copied_walk / folder).exists() for folder in undone)
+
+
+README = Path(__file__).parents[2] / "README.md"
+
+
+def test_the_python_of_the_readme_makes_the_same_report(
+    copied_walk: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (block,) = re.findall(r"```python\n(.*?)```", README.read_text(encoding="utf-8"), re.DOTALL)
+    script = copied_walk.parent / "walk.py"
+    script.write_text(block, encoding="utf-8")
+    report = copied_walk / "work" / "report.html"
+    before = report.read_bytes()
+    report.unlink()
+    monkeypatch.chdir(script.parent)
+    runpy.run_path(str(script), run_name="__main__")
+    assert "shape: (5, " in capsys.readouterr().out
+    assert report.read_bytes() == before

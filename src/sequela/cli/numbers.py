@@ -17,6 +17,7 @@ from sequela.errors import UsageError
 if TYPE_CHECKING:
     import polars as pl
 
+    from sequela.evaluation.evaluate import Evaluation
     from sequela.evaluation.subgroups import Division
 
 Sources = Annotated[
@@ -56,19 +57,18 @@ def evaluate(sources: Sources, columns: Columns = None, by: By = None, out: Out 
 
     Reads nothing but the predictions, so a colleague's R model is evaluated by the same command.
     """
-    from sequela.storage import write_json
-
-    content, first = _evaluated(sources, columns or (), by or ())
+    evaluation, first = _evaluated(sources, columns or (), by or ())
     path = out or first.with_name("evaluation.json")
-    write_json(path, content)
+    evaluation.write(path)
+    content = evaluation.as_json()
     tables = [*performance(content), *subgroups(content)]
     answer(content, *tables, f"wrote {escape(str(path))}")
 
 
 def compare(sources: Sources, columns: Columns = None) -> None:
     """Compare models on the same patients: differences, intervals, corrected p-values."""
-    content, _ = _evaluated(sources, columns or ())
-    comparisons = content["comparisons"]
+    evaluation, _ = _evaluated(sources, columns or ())
+    comparisons: Any = evaluation.as_json()["comparisons"]
     if not any(comparison["differences"] for comparison in comparisons):
         raise UsageError(
             "there are no two models on the same patients in these predictions",
@@ -101,7 +101,7 @@ def report(
 
 def _evaluated(
     words: Sequence[str], columns: Sequence[str], by: Sequence[str] = ()
-) -> tuple[dict[str, Any], Path]:
+) -> tuple[Evaluation, Path]:
     from sequela.evaluation.evaluate import evaluate as evaluated
     from sequela.evaluation.foreign import read_predictions
     from sequela.evaluation.settings import EvaluationSettings
@@ -117,7 +117,7 @@ def _evaluated(
     mapping = dict(_mapped(column) for column in columns)
     tables = [read_predictions(path, mapping) for path in paths]
     divisions = [_division(column, named, mapping) for column in by]
-    return evaluated(tables, settings, divisions).as_json(), paths[0]
+    return evaluated(tables, settings, divisions), paths[0]
 
 
 def _division(column: str, sources: Sequence[Path], mapping: dict[str, str]) -> Division:
