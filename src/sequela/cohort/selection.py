@@ -14,8 +14,8 @@ import polars as pl
 from sequela.cohort.cohort import Cohort
 from sequela.cohort.patient import Case, Exam, Image, Patient, Text
 from sequela.cohort.protocol import ProtocolSettings
+from sequela.cohort.tables import write_table
 from sequela.errors import DataError
-from sequela.storage import atomic
 from sequela.survival.followup import Followup
 
 _REASONS = {"patient_id": pl.String, "exam_id": pl.String, "reason": pl.String}
@@ -39,8 +39,7 @@ class Selection:
 
     def write_exclusions(self, path: Path) -> None:
         """Write `exclusions.csv`, whole or not at all."""
-        with atomic(path) as temporary:
-            self.exclusions.write_csv(temporary)
+        write_table(self.exclusions, path)
 
 
 @dataclass(frozen=True)

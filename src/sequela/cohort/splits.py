@@ -15,9 +15,10 @@ from sequela.cohort.cohort import Cohort
 from sequela.cohort.division import PARTS, Groups, Part, divide, with_validation
 from sequela.cohort.selection import Selection
 from sequela.cohort.split_files import REDRAW, SCHEMA, read_published, read_seal, read_table
+from sequela.cohort.tables import write_table
 from sequela.errors import DataError, LockedError
 from sequela.settings import Settings
-from sequela.storage import atomic, fingerprint, write_json
+from sequela.storage import fingerprint, write_json
 
 _TABLE, _SEAL = "splits.csv", "splits.json"
 
@@ -86,8 +87,7 @@ class Splits:
             raise LockedError(
                 f"{_TABLE} holds another division; runs may have been made with it", hint=REDRAW
             )
-        with atomic(folder / _TABLE) as temporary:
-            self.table.write_csv(temporary)
+        write_table(self.table, folder / _TABLE)
         seal = {
             "hash": self.fingerprint,
             "cohort": self.cohort,

@@ -11,9 +11,9 @@ from pydantic import ConfigDict, Field
 
 from sequela.cohort.findings import errors
 from sequela.cohort.manifest import FILE_NAME, Covariate, Endpoint, Manifest, TableSource
-from sequela.cohort.tables import MISSING, ROW, mapped_table, read_rows
+from sequela.cohort.tables import MISSING, ROW, mapped_table, read_rows, write_table
 from sequela.errors import DataError, UsageError
-from sequela.importers.import_report import ImportFinding, ImportReport, write_table
+from sequela.importers.import_report import ImportFinding, ImportReport
 from sequela.settings import Settings, read_settings
 from sequela.storage import write_text
 
