@@ -45,7 +45,7 @@ def test_a_censored_patient_counts_once_spread_over_the_bins_below() -> None:
 
 
 def test_a_calibration_compares_events_with_the_hazard_endured() -> None:
-    survival, event = uniform(np.random.default_rng(1), 900)
+    survival, event = uniform(np.random.default_rng(1), 2000)
     statistic = 0.0
     for number in range(10):
         low, high = number / 10, (number + 1) / 10
