@@ -65,7 +65,16 @@ def _steps(cohort: Path, patients: int, seed: int) -> Iterator[list[str]]:
         yield [command, name]
 
 
-_SIMULATION = ("simulation.size_told=1.0", "simulation.workers=2")
+# A mass whose size matters only where radiotherapy was omitted (image times text, for the latent
+# that moderates is +1 or -1), and whose growth between visits matters most.
+_SIMULATION = (
+    "simulation.signals={image: 0.7, interaction: 0.7, change: 2.5, text: 0.5, shared: 0, "
+    "clinical: 0.4}",
+    "simulation.hazard={five_year_recurrence: 0.4}",
+    "simulation.mammogram={height: 192, width: 160, growth: 0.4, size_day: 912}",
+    "simulation.size_told=1.0",
+    "simulation.workers=2",
+)
 
 
 def _configuration() -> str:
