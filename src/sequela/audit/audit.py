@@ -7,7 +7,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from sequela.audit.endpoint_advice import advice_findings
 from sequela.audit.findings import OUTCOME_DEPENDENT_SAMPLING, finding, softened
+from sequela.audit.label_sanity import followup_findings, label_findings
 from sequela.audit.labels import Labelled, label_cases
 from sequela.audit.predictability import CrossValidatedAuc
 from sequela.audit.shortcuts import judge_shortcuts, shortcuts, times_in_disguise
@@ -83,14 +85,19 @@ def audit_cohort(
         DataError: If the cohort cannot be read, or has no outcome.
     """
     cohort = read_cohort(folder)
-    if not cohort.manifest.endpoints:
+    if protocol.endpoint not in cohort.manifest.endpoints:
+        has = ", ".join(cohort.manifest.endpoints) or "none"
         raise DataError(
-            "the cohort has no endpoint, so nothing can be said of what tells it",
-            hint="name endpoints and the table outcomes in the manifest",
+            f"the cohort has no endpoint {protocol.endpoint}, it has {has}",
+            hint="set protocol.endpoint to one of them, or name it in the manifest",
         )
     tables, _ = checked_tables(cohort.folder, cohort.manifest)
     measured: Measured = {}
-    found = list(_predictions(cohort, tables, protocol, measured))
+    found = [
+        *label_findings(cohort, protocol.endpoint),
+        *advice_findings(cohort, tables["patients"], protocol.endpoint),
+        *_predictions(cohort, tables, protocol, measured),
+    ]
     for name, correlation in times_in_disguise(cohort, protocol.endpoint):
         file = cohort.manifest.tables["patients"].file
         found.append(finding("A016", file, column=name, correlation=correlation))
@@ -109,8 +116,10 @@ def _predictions(
 ) -> Iterator[Finding]:
     """What tells the label and should not."""
     labelled = None
+    selection = select_cases(cohort, protocol)
+    yield from followup_findings(cohort, selection)
     try:
-        labelled = label_cases(cohort, select_cases(cohort, protocol))
+        labelled = label_cases(cohort, selection)
         yield from _timing(cohort, labelled, protocol, measured)
         yield from _shortcuts(cohort, tables, labelled, measured)
     except UndefinedMetricError as error:

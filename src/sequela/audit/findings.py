@@ -77,6 +77,42 @@ RULES: dict[str, Rule] = {
         "the table does",
         "warning",
     ),
+    # Outcomes that are odd.
+    "A041": Rule(
+        "the longest follow-up of {endpoint} ends in events nearly always ({share} of all have "
+        "one), and events come later than censorings: it seems that 0 stands for the event",
+        "look up how event is coded, and map it in tables.outcomes.values if need be",
+        "warning",
+    ),
+    "A042": Rule(
+        "only {events} patients have the event of {endpoint}",
+        "take an endpoint with more events: under ten, no model and no number can be trusted",
+        "warning",
+    ),
+    "A043": Rule(
+        "follow-up is short of the horizon of {horizon} days: {followed} of {cases} cases are seen "
+        "that far, and the median follow-up (reverse Kaplan-Meier) is {median}",
+        "choose an earlier protocol.horizon; what lies beyond rests on few",
+        "warning",
+    ),
+    "A044": Rule(
+        "{dead} of {censored} patients censored for {endpoint} died that day, as {other} has it: "
+        "a death that competes is coded as a censoring",
+        "code it as a cause of its own (event 2) in endpoints.{endpoint}.causes; otherwise risks "
+        "are told as if nobody could die",
+        "warning",
+    ),
+    "A045": Rule(
+        "the curators of TCGA's outcomes advise against {endpoint} in {kinds}, or to use it with "
+        "care: {why} (Liu et al. 2018)",
+        "set protocol.endpoint to pfi, if the cohort has it",
+        "warning",
+    ),
+    "A046": Rule(
+        "half of the ages are under 1 or over 120, so they are hardly years",
+        "convert them to years: hazards and plots are told by year",
+        "warning",
+    ),
 }
 
 
