@@ -9,6 +9,7 @@ from jaxtyping import Float
 
 from sequela.errors import UndefinedMetricError
 from sequela.evaluation.comparison import OPTIMISTIC
+from sequela.evaluation.conformal import conformal_bounds
 from sequela.evaluation.curves import calibration_of, decision_curve_of, risk_histogram, roc_curve
 from sequela.evaluation.discrimination import auc_of, pairs_of
 from sequela.evaluation.estimate import Estimate, estimated
@@ -33,7 +34,11 @@ from sequela.survival.kaplan_meier import kaplan_meier
 
 
 def described(
-    model: ModelRows, question: Question, metrics: Mapping[str, Drawn], settings: EvaluationSettings
+    model: ModelRows,
+    question: Question,
+    metrics: Mapping[str, Drawn],
+    settings: EvaluationSettings,
+    resampler: Resampler,
 ) -> dict[str, object]:
     """Everything about one model that `evaluation.json` holds."""
     rows = model.test
@@ -56,6 +61,7 @@ def described(
         "concordance": _pairs(rows, question),
         "risk_groups": _risk_groups(model, question, settings),
         "calibration": calibration_of(rows, question, settings),
+        "conformal": conformal_bounds(model, question.cause, settings.conformal_level, resampler),
         "decision_curve": decision_curve_of(rows, question, settings),
         "risk_histogram": risk_histogram(rows, question),
         "roc": roc_curve(rows, question, settings.curve_points),

@@ -85,7 +85,7 @@ def evaluate(
             one = judged[-1]
             entries.append(
                 {
-                    **described(one.model, one.question, one.metrics, settings),
+                    **described(one.model, one.question, one.metrics, settings, resampler),
                     "subgroups": [
                         subgroups_of(model.test, one.question, settings, division)
                         for division in divisions

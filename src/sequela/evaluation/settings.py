@@ -26,6 +26,7 @@ class EvaluationSettings(Settings):
         horizon: Days after the landmark; None takes the predictions' own, which may be none.
         table_days: Where patients are counted as recurred or not in the risk-group table when there
             is no horizon (five years).
+        conformal_level: The chance with which lower bounds on the time to the event are to hold.
         thresholds: Predicted risks at which net benefit is asked.
         calibration_groups: Into how many groups of predicted risk calibration plots fall.
         curve_points: The most points of a plotted curve.
@@ -41,6 +42,7 @@ class EvaluationSettings(Settings):
     interval: Literal["percentile", "bca"] = "percentile"
     horizon: float | None = Field(default=None, gt=0)
     table_days: float = Field(default=1826.25, gt=0)
+    conformal_level: float = Field(default=0.9, gt=0, lt=1)
     thresholds: tuple[float, ...] = (0.05, 0.1, 0.15, 0.2, 0.25, 0.3, 0.4, 0.5)
     calibration_groups: int = Field(default=5, ge=2)
     curve_points: int = Field(default=400, ge=10)
