@@ -175,20 +175,20 @@ def _mapped(column: str) -> tuple[str, str]:
 _SHOWN = {
     "auc": "AUC",
     "accuracy": "ACC",
-    "sensitivity": "sensitivity",
-    "specificity": "specificity",
-    "harrell_c": "Harrell C",
+    "sensitivity": "sens.",
+    "specificity": "spec.",
+    "harrell_c": "C",
 }
 
 
 def performance(content: dict[str, Any]) -> list[Table | str]:
     """The performance of every model as a table for the terminal, and what must be said with it."""
     models = content["models"]
-    table = Table("model", *_SHOWN.values(), "HR high/low", box=None)
+    table = Table("model", *_SHOWN.values(), "HR", box=None, pad_edge=False)
     for model in models:
         ratio = model["risk_groups"].get("hazard_ratio") or {}
-        cells = [interval(model["metrics"][name]) for name in _SHOWN]
-        table.add_row(escape(model["name"]), *cells, interval(ratio, digits=2))
+        cells = [stacked(model["metrics"][name]) for name in _SHOWN]
+        table.add_row(escape(model["name"]), *cells, stacked(ratio, digits=2))
     warnings = {
         f"{model['name']}: {warning}"
         for model in content["models"]
@@ -242,6 +242,16 @@ def interval(estimate: dict[str, Any], *, digits: int = 3, sign: str = "") -> st
     if estimate["low"] is None:
         return f"{value} (no interval)"
     return f"{value} ({estimate['low']:{form}} to {estimate['high']:{form}})"
+
+
+def stacked(estimate: dict[str, Any], *, digits: int = 3) -> str:
+    """The same on two lines, narrow enough for a table of many columns."""
+    if not estimate or estimate["value"] is None:
+        return "undefined"
+    value = f"{estimate['value']:.{digits}f}"
+    if estimate["low"] is None:
+        return f"{value}\n[dim]no interval[/]"
+    return f"{value}\n[dim]{estimate['low']:.2f}–{estimate['high']:.2f}[/]"
 
 
 def probability(p: float | None) -> str:
