@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from sequela.audit.duplicates import image_findings, life_findings
 from sequela.audit.endpoint_advice import advice_findings
 from sequela.audit.findings import OUTCOME_DEPENDENT_SAMPLING, finding, softened
 from sequela.audit.label_sanity import followup_findings, label_findings
@@ -81,7 +82,8 @@ def audit_cohort(
             warning.
 
     Raises:
-        DataError: If the cohort cannot be read, or has no outcome.
+        DataError: If the cohort cannot be read, or has no such endpoint.
+        LeakageError: If the split has one patient in two parts of a fold.
     """
     cohort = read_cohort(folder)
     if protocol.endpoint not in cohort.manifest.endpoints:
@@ -94,6 +96,8 @@ def audit_cohort(
     measured: Measured = {}
     found = [
         *label_findings(cohort, protocol.endpoint),
+        *life_findings(cohort, tables["patients"], work),
+        *(image_findings(cohort, tables["images"], work) if "images" in tables else ()),
         *advice_findings(cohort, tables["patients"], protocol.endpoint),
         *_predictions(cohort, tables, protocol, measured),
     ]
