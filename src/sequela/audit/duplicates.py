@@ -56,18 +56,22 @@ def image_findings(cohort: Cohort, images: Table, work: Path | None) -> Iterator
 
 def life_findings(cohort: Cohort, patients: Table, work: Path | None) -> Iterator[Finding]:
     """Patients who share covariates, site and outcomes more often than chance has it."""
-    described, ended = _descriptions(cohort), _ends(cohort)
-    known = [patient for patient in described if patient in ended]
-    if len(known) < 2:
+    ended = _ends(cohort)
+    told = {name: values for name, values in _descriptions(cohort).items() if name in ended}
+    count, expected = 0, 0.0
+    groups: list[list[str]] = []
+    # Within a site, where last contacts fall on the same days more often than elsewhere.
+    for site in _grouped({name: cohort.patient(name).site for name in told}):
+        both = _grouped({name: (told[name], ended[name]) for name in site})
+        groups += both
+        count += _pairs_in(both)
+        told_alike = _pairs_in(_grouped({name: told[name] for name in site}))
+        ended_alike = _pairs_in(_grouped({name: ended[name] for name in site}))
+        expected += told_alike * ended_alike / max(_pairs_in([site]), 1)
+    by_chance = at_least(count, expected)
+    if by_chance >= _DOUBT:
         return
-    described_alike = _alike({patient: described[patient] for patient in known})
-    ended_alike = _alike({patient: ended[patient] for patient in known})
-    both = _alike({patient: (described[patient], ended[patient]) for patient in known})
-    everybody = len(known) * (len(known) - 1) / 2
-    expected = _pairs_in(described_alike) * _pairs_in(ended_alike) / everybody
-    found = {frozenset(pair) for group in both for pair in combinations(group, 2)}
-    if not found or at_least(len(found), expected) >= _DOUBT:
-        return
+    found = {frozenset(pair) for group in groups for pair in combinations(group, 2)}
     lines = dict(patients.typed.select("patient_id", ROW).iter_rows())
     rows = sorted({lines[patient] for pair in found for patient in pair})
     item = finding(
@@ -75,11 +79,11 @@ def life_findings(cohort: Cohort, patients: Table, work: Path | None) -> Iterato
         patients.file,
         rows[0],
         where=in_lines(rows),
-        pairs=len(found),
+        pairs=count,
         expected=f"{expected:.2g}",
         apart=_apart(found, work),
     )
-    yield item if at_least(len(found), expected) < _LEAK else softened(item)
+    yield item if by_chance < _LEAK else softened(item)
 
 
 def at_least(count: int, expected: float) -> float:
@@ -109,15 +113,16 @@ def _ends(cohort: Cohort) -> dict[str, tuple[object, ...]]:
     return {patient: tuple(rows) for patient, rows in ends.items()}
 
 
-def _alike(values: Mapping[str, object]) -> list[list[str]]:
-    """Groups of patients with the same value."""
+def _grouped(values: Mapping[str, object]) -> list[list[str]]:
+    """Patients by value."""
     groups: dict[object, list[str]] = defaultdict(list)
     for patient, value in values.items():
         groups[value].append(patient)
-    return [group for group in groups.values() if len(group) > 1]
+    return list(groups.values())
 
 
 def _pairs_in(groups: Collection[Collection[str]]) -> int:
+    """How many pairs there are within the groups."""
     return sum(len(group) * (len(group) - 1) // 2 for group in groups)
 
 

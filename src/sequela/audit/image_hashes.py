@@ -21,7 +21,9 @@ Pair = tuple[str, str]
 _SIDE = 16
 _NEAR = 18
 """Bits of 256 in which two versions of one image may differ; simulated strangers differ in 48."""
-_BLOCK = 2048
+_FLAT = 32
+"""Bits of one kind under which a picture shows nothing that could be told again."""
+_CELLS = 1 << 26
 
 
 def same_files(paths: Mapping[str, Path]) -> list[tuple[str, ...]]:
@@ -73,11 +75,12 @@ class PreparedImages:
 
     def near_pairs(self) -> Iterator[Pair]:
         """Pairs of images that look alike: the same one in another encoding or size."""
-        if not self.rows:
+        hashes = [difference_hash(self.pixels[row]) for row in self.rows]
+        shown = [place for place, bits in enumerate(hashes) if _shows_something(bits)]
+        if not shown:
             return
-        hashes = np.stack([difference_hash(self.pixels[row]) for row in self.rows])
-        for one, other in close_rows(hashes):
-            yield self.image_ids[one], self.image_ids[other]
+        for one, other in close_rows(np.stack([hashes[place] for place in shown])):
+            yield self.image_ids[shown[one]], self.image_ids[shown[other]]
 
 
 def difference_hash(image: UInt8[np.ndarray, "height width"]) -> UInt8[np.ndarray, " bit"]:
@@ -94,12 +97,16 @@ def difference_hash(image: UInt8[np.ndarray, "height width"]) -> UInt8[np.ndarra
     return (np.diff(grid, axis=1) > 0).ravel().astype(np.uint8)
 
 
+def _shows_something(bits: UInt8[np.ndarray, " bit"]) -> bool:
+    return _FLAT <= int(bits.sum()) <= len(bits) - _FLAT
+
+
 def close_rows(hashes: UInt8[np.ndarray, "image bit"]) -> Iterator[tuple[int, int]]:
     """Pairs of rows that differ in few bits, the first before the second."""
     signs = hashes.astype(np.float32) * 2 - 1
-    least = hashes.shape[1] - 2 * _NEAR
-    for start in range(0, len(signs), _BLOCK):
-        agreement = signs[start : start + _BLOCK] @ signs[start:].T
+    least, block = hashes.shape[1] - 2 * _NEAR, max(1, _CELLS // len(signs))
+    for start in range(0, len(signs), block):
+        agreement = signs[start : start + block] @ signs[start:].T
         for one, other in np.argwhere(agreement >= least):
             if one < other:
                 yield start + int(one), start + int(other)
