@@ -61,3 +61,18 @@ def test_few_events_are_said_and_not_judged(clean: Path) -> None:
     assert "A002" in {item.code for item in audit.findings}
     assert audit.leaks == 0
     assert audit.measured == {}
+
+
+def test_an_endpoint_that_is_not_there_is_refused(
+    clean: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert exit_code("audit", str(clean), "protocol.endpoint=os") == 3
+    assert "it has recurrence" in capsys.readouterr().err
+
+
+def test_a_patient_in_two_parts_of_a_split_is_a_leak(copied: Path) -> None:
+    patient = (copied / "patients.csv").read_text().splitlines()[1].split(",")[0]
+    (copied / "work").mkdir()
+    split = f"repeat,fold,patient_id,split\n0,0,{patient},train\n0,0,{patient},test\n"
+    (copied / "work" / "splits.csv").write_text(split)
+    assert exit_code("audit", str(copied)) == 5

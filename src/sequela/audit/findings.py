@@ -54,6 +54,21 @@ RULES: dict[str, Rule] = {
         "{correlation:.2f}",
         "take it out of clinical in the manifest",
     ),
+    # One patient under two ids.
+    "A021": Rule(
+        "{pairs} pair(s) of patients share an image ({where}; {apart})",
+        "give one person one patient_id, or correct exam_id where an image was filed wrongly",
+    ),
+    "A022": Rule(
+        "{pairs} pair(s) of patients have images that look the same ({where}; {apart})",
+        "look at them: if it is one person, give one patient_id",
+        "warning",
+    ),
+    "A023": Rule(
+        "{pairs} pair(s) of patients have the same site, covariates and outcomes ({where}; "
+        "{apart}); chance would make {expected}",
+        "look them up: if it is one person, give one patient_id",
+    ),
     # Texts that know too much.
     "A031": Rule(
         "texts that a model sees before the outcome say that it has happened ({where}): {right} of "
