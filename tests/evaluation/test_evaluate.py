@@ -1,8 +1,6 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 from collections.abc import Callable
 from typing import Any
 
@@ -158,9 +156,3 @@ def test_bad_tables_are_refused_row_by_row(predictions: Predictions) -> None:
     validation = predictions.table.filter(pl.col("split") == "validation")
     with pytest.raises(DataError, match="no row of split test"):
         evaluate([Predictions(validation, predictions.provenance)], FEW)
-
-
-def test_evaluation_starts_without_torch() -> None:
-    code = "import sys, sequela.evaluation.evaluate as e; print('torch' in sys.modules)"
-    found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert found.stdout.strip() == "False"

@@ -1,4 +1,4 @@
-"""Bring data in and look at them: init, simulate, import, check, prepare."""
+"""Bring data in and look at them: init, simulate, import, check, audit."""
 
 from __future__ import annotations
 
@@ -10,8 +10,16 @@ import typer
 from rich.markup import escape
 
 from sequela.cli.answers import answer
-from sequela.cli.words import CohortFolder, Overrides, next_step
-from sequela.errors import DataError
+from sequela.cli.words import (
+    CohortFolder,
+    Config,
+    Overrides,
+    Work,
+    configuration_file,
+    next_step,
+    work_folder,
+)
+from sequela.errors import DataError, LeakageError
 
 if TYPE_CHECKING:
     from sequela.importers.import_report import ImportReport
@@ -27,6 +35,7 @@ def add_to(app: typer.Typer) -> None:
     app.command()(simulate)
     app.add_typer(imports, name="import")
     app.command()(check)
+    app.command()(audit)
 
 
 def init(folder: Annotated[Path, typer.Argument(help="A new folder.")]) -> None:
@@ -81,6 +90,46 @@ def check(cohort: CohortFolder) -> None:
     )
     if errors:
         raise typer.Exit(DataError.exit_code)
+
+
+def audit(
+    cohort: CohortFolder,
+    overrides: Overrides = None,
+    work: Work = None,
+    config: Config = None,
+    accept: Annotated[
+        bool,
+        typer.Option(
+            "--accept-biased-design",
+            help="Outcome-dependent sampling is known and meant: a warning, not a leak.",
+        ),
+    ] = False,
+) -> None:
+    """Look for what makes a cohort's numbers better than they are: leaks, and odd labels.
+
+    Settings are those of the section protocol. Exit code 5 says that the outcome reaches the
+    inputs.
+    """
+    from sequela.audit.audit import audit_cohort
+    from sequela.cohort.protocol import ProtocolSettings
+    from sequela.settings import read_section
+    from sequela.storage import write_json
+
+    file = configuration_file(cohort, config)
+    protocol = read_section("protocol", ProtocolSettings, file, overrides or ())
+    folder = work_folder(cohort, work)
+    audited = audit_cohort(cohort, protocol, work=folder, accept_biased_design=accept)
+    facts = audited.as_json()
+    write_json(folder / "audit.json", facts)
+    answer(
+        facts,
+        *(escape(str(finding)) for finding in audited.findings),
+        *(f"{escape(name)}: {escape(text)}" for name, text in audited.in_words().items()),
+        f"{facts['leaks']} leak(s), {facts['warnings']} warning(s) under the protocol "
+        f"{protocol.name}; each code has a page in docs/findings",
+    )
+    if audited.leaks:
+        raise typer.Exit(LeakageError.exit_code)
 
 
 Source = Annotated[Path, typer.Argument(help="A folder, searched to any depth.")]

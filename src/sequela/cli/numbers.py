@@ -17,6 +17,7 @@ from sequela.errors import UsageError
 if TYPE_CHECKING:
     import polars as pl
 
+    from sequela.evaluation.evaluate import Evaluation
     from sequela.evaluation.subgroups import Division
 
 Sources = Annotated[
@@ -56,19 +57,18 @@ def evaluate(sources: Sources, columns: Columns = None, by: By = None, out: Out 
 
     Reads nothing but the predictions, so a colleague's R model is evaluated by the same command.
     """
-    from sequela.storage import write_json
-
-    content, first = _evaluated(sources, columns or (), by or ())
+    evaluation, first = _evaluated(sources, columns or (), by or ())
     path = out or first.with_name("evaluation.json")
-    write_json(path, content)
+    evaluation.write(path)
+    content = evaluation.as_json()
     tables = [*performance(content), *subgroups(content)]
     answer(content, *tables, f"wrote {escape(str(path))}")
 
 
 def compare(sources: Sources, columns: Columns = None) -> None:
     """Compare models on the same patients: differences, intervals, corrected p-values."""
-    content, _ = _evaluated(sources, columns or ())
-    comparisons = content["comparisons"]
+    evaluation, _ = _evaluated(sources, columns or ())
+    comparisons: Any = evaluation.as_json()["comparisons"]
     if not any(comparison["differences"] for comparison in comparisons):
         raise UsageError(
             "there are no two models on the same patients in these predictions",
@@ -101,7 +101,7 @@ def report(
 
 def _evaluated(
     words: Sequence[str], columns: Sequence[str], by: Sequence[str] = ()
-) -> tuple[dict[str, Any], Path]:
+) -> tuple[Evaluation, Path]:
     from sequela.evaluation.evaluate import evaluate as evaluated
     from sequela.evaluation.foreign import read_predictions
     from sequela.evaluation.settings import EvaluationSettings
@@ -117,7 +117,7 @@ def _evaluated(
     mapping = dict(_mapped(column) for column in columns)
     tables = [read_predictions(path, mapping) for path in paths]
     divisions = [_division(column, named, mapping) for column in by]
-    return evaluated(tables, settings, divisions).as_json(), paths[0]
+    return evaluated(tables, settings, divisions), paths[0]
 
 
 def _division(column: str, sources: Sequence[Path], mapping: dict[str, str]) -> Division:
@@ -175,20 +175,20 @@ def _mapped(column: str) -> tuple[str, str]:
 _SHOWN = {
     "auc": "AUC",
     "accuracy": "ACC",
-    "sensitivity": "sensitivity",
-    "specificity": "specificity",
-    "harrell_c": "Harrell C",
+    "sensitivity": "sens.",
+    "specificity": "spec.",
+    "harrell_c": "C",
 }
 
 
 def performance(content: dict[str, Any]) -> list[Table | str]:
     """The performance of every model as a table for the terminal, and what must be said with it."""
     models = content["models"]
-    table = Table("model", *_SHOWN.values(), "HR high/low", box=None)
+    table = Table("model", *_SHOWN.values(), "HR", box=None, pad_edge=False)
     for model in models:
         ratio = model["risk_groups"].get("hazard_ratio") or {}
-        cells = [interval(model["metrics"][name]) for name in _SHOWN]
-        table.add_row(escape(model["name"]), *cells, interval(ratio, digits=2))
+        cells = [stacked(model["metrics"][name]) for name in _SHOWN]
+        table.add_row(escape(model["name"]), *cells, stacked(ratio, digits=2))
     warnings = {
         f"{model['name']}: {warning}"
         for model in content["models"]
@@ -242,6 +242,16 @@ def interval(estimate: dict[str, Any], *, digits: int = 3, sign: str = "") -> st
     if estimate["low"] is None:
         return f"{value} (no interval)"
     return f"{value} ({estimate['low']:{form}} to {estimate['high']:{form}})"
+
+
+def stacked(estimate: dict[str, Any], *, digits: int = 3) -> str:
+    """The same on two lines, narrow enough for a table of many columns."""
+    if not estimate or estimate["value"] is None:
+        return "undefined"
+    value = f"{estimate['value']:.{digits}f}"
+    if estimate["low"] is None:
+        return f"{value}\n[dim]no interval[/]"
+    return f"{value}\n[dim]{estimate['low']:.2f}–{estimate['high']:.2f}[/]"
 
 
 def probability(p: float | None) -> str:

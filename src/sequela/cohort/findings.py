@@ -230,7 +230,13 @@ def finding(
     code: str, file: str, row: int | None = None, column: str = "", **words: object
 ) -> Finding:
     """The finding that rule `code` states, its braces filled with `words`."""
-    rule = RULES[code]
+    return stated(code, RULES[code], file, row, column, **words)
+
+
+def stated(
+    code: str, rule: Rule, file: str, row: int | None = None, column: str = "", **words: object
+) -> Finding:
+    """The finding that a rule of any room states, its braces filled with `words`."""
     filled = {"column": column, **words}
     return Finding(
         code,

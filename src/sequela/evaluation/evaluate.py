@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import partial
+from pathlib import Path
 
 import numpy as np
 
@@ -27,6 +28,7 @@ from sequela.evaluation.settings import EvaluationSettings
 from sequela.evaluation.subgroups import Division, subgroups_of
 from sequela.evaluation.uncertainty import Drawn, Resampler, Resampling
 from sequela.progress import stage
+from sequela.storage import write_json
 
 FORMAT = "sequela-evaluation"
 VERSION = 1
@@ -42,6 +44,10 @@ class Evaluation:
     def as_json(self) -> dict[str, object]:
         """What `evaluation.json` holds: plain values, null where a number is undefined."""
         return self.content
+
+    def write(self, path: Path) -> None:
+        """Write `evaluation.json`, whole or not at all."""
+        write_json(path, self.content)
 
 
 @dataclass(frozen=True)

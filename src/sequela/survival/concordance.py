@@ -44,6 +44,9 @@ class Concordance:
     def standard_error(self, cluster: Int[np.ndarray, " patient"] | None = None) -> float:
         """The infinitesimal jackknife's, summed over clusters where rows belong together.
 
+        Raises:
+            ValueError: If the concordance was computed without `influence`.
+
         Source: Therneau & Watson 2017; R survival::concordance.
         """
         influence = self.influence
