@@ -15,6 +15,7 @@ from sequela.evaluation.discrimination import auc_of, pairs_of
 from sequela.evaluation.estimate import Estimate, estimated
 from sequela.evaluation.evidence import evidence_of
 from sequela.evaluation.outcome import Question
+from sequela.evaluation.remapping import recalibrations
 from sequela.evaluation.rows import ModelRows, Rows
 from sequela.evaluation.runs import spread_of
 from sequela.evaluation.settings import EvaluationSettings
@@ -61,6 +62,7 @@ def described(
         "concordance": _pairs(rows, question),
         "risk_groups": _risk_groups(model, question, settings),
         "calibration": calibration_of(rows, question, settings),
+        "recalibration": recalibrations(model, question, settings, resampler),
         "conformal": conformal_bounds(model, question.cause, settings.conformal_level, resampler),
         "decision_curve": decision_curve_of(rows, question, settings),
         "risk_histogram": risk_histogram(rows, question),

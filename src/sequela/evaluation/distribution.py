@@ -100,6 +100,19 @@ def own_survival(
         raise UndefinedMetricError("the test takes rows as independent, here patients have several")
     if np.isfinite(rows.entry).any():
         raise UndefinedMetricError("not defined for patients who enter after their landmark")
+    survival, grid = whole_curves(rows)
+    seen = (rows.event == cause) & (rows.time <= grid[-1])
+    return survival_at(survival, grid, rows.time), seen
+
+
+def whole_curves(
+    rows: Rows,
+) -> tuple[Float[np.ndarray, "row time"], Float[np.ndarray, " time"]]:
+    """Stored survival, and the grid times at which every row has it.
+
+    Raises:
+        UndefinedMetricError: If these are too few to know the curves.
+    """
     grid = np.array(rows.grid)
     stored = np.isfinite(rows.survival).all(axis=0) & (grid > 0)
     if stored.sum() < _FEWEST_TIMES:
@@ -107,9 +120,7 @@ def own_survival(
             f"curves are needed at {_FEWEST_TIMES} grid times or more, found {int(stored.sum())}",
             hint="store survival at more times",
         )
-    return survival_at(rows.survival[:, stored], grid[stored], rows.time), (rows.event == cause) & (
-        rows.time <= grid[stored][-1]
-    )
+    return rows.survival[:, stored], grid[stored]
 
 
 def survival_at(
