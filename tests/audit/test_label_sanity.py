@@ -9,7 +9,8 @@ import pytest
 
 from sequela.audit.label_sanity import followup_findings, label_findings, seems_exchanged
 from sequela.cohort.cohort import read_cohort
-from sequela.cohort.selection import ProtocolSettings, select_cases
+from sequela.cohort.protocol import ProtocolSettings
+from sequela.cohort.selection import select_cases
 
 PUBLIC = {
     "lung": ("time", "status", 2),

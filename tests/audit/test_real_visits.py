@@ -9,7 +9,7 @@ import pytest
 import yaml
 
 from sequela.audit.audit import audit_cohort
-from sequela.cohort.selection import ProtocolSettings
+from sequela.cohort.protocol import ProtocolSettings
 
 MANIFEST = {
     "name": "pbc",

@@ -10,7 +10,7 @@ import pytest
 import yaml
 
 from sequela.audit.audit import Audit, audit_cohort
-from sequela.cohort.selection import ProtocolSettings
+from sequela.cohort.protocol import ProtocolSettings
 
 MANIFEST: dict[str, Any] = {
     "name": "tcga",

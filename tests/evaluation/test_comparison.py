@@ -87,3 +87,26 @@ def test_models_that_rank_alike_have_no_test(predicted: Make) -> None:
     reasons = {(one["first"], one["second"]): one["reason"] for one in found["differences"]}
     assert "rank the patients alike" in reasons["good", "twin"]
     assert reasons["good", "poor"] == ""
+
+
+@pytest.mark.parametrize("visits", [1, 2])
+def test_a_planned_reference_is_corrected_for_its_own_comparisons_alone(
+    predicted: Make, visits: int
+) -> None:
+    made = predicted(visits=visits)
+    third = made.table.filter(variant="poor").with_columns(
+        variant=pl.lit("third"), risk=pl.col("risk") * -1
+    )
+    three = Predictions(pl.concat([made.table, third]), made.provenance)
+    every = compare([three], FEW)["differences"]
+    planned = compare([three], FEW.evolve(reference="good"))["differences"]
+    names = [{pair["first"], pair["second"]} for pair in planned]
+    assert names == [{"good", "poor"}, {"good", "third"}]
+    assert len(every) == 3
+    alone = {frozenset((pair["first"], pair["second"])): pair for pair in every}
+    for pair in planned:
+        of_all = alone[frozenset((pair["first"], pair["second"]))]
+        assert pair["difference"] == of_all["difference"]
+        assert pair["p_holm"] <= of_all["p_holm"]
+    absent = compare([three], FEW.evolve(reference="nobody"))["differences"]
+    assert absent == every

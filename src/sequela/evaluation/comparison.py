@@ -52,15 +52,28 @@ class Difference:
         }
 
 
+def planned_pairs(names: Sequence[str], reference: str | None) -> list[tuple[str, str]]:
+    """All pairs of models; or, where a reference is named and there, its pairs alone.
+
+    A comparison that was planned against one model pays (Holm) for the tests that were planned.
+    """
+    pairs = list(combinations(names, 2))
+    return [pair for pair in pairs if reference in pair] if reference in names else pairs
+
+
 def paired_differences(
-    models: Sequence[ModelRows], drawn: Mapping[str, Drawn], level: float
+    models: Sequence[ModelRows],
+    drawn: Mapping[str, Drawn],
+    level: float,
+    reference: str | None = None,
 ) -> tuple[Difference, ...]:
-    """Every pair of models by one metric, from resamples of the same patients.
+    """The planned pairs of models by one metric, from resamples of the same patients.
 
     Args:
         models: Compared models.
         drawn: By model name, the metric and its resamples, drawn from one seed.
         level: Of the intervals.
+        reference: The model that the others are compared with; None compares all pairs.
 
     Raises:
         DataError: If a model's epoch was chosen on test, or the models differ in their rows.
@@ -68,15 +81,15 @@ def paired_differences(
     Source: paired bootstrap as R pROC::roc.test(method = "bootstrap"); Holm 1979.
     """
     require_comparable(models)
-    pairs = list(combinations([model.name for model in models], 2))
+    pairs = planned_pairs([model.name for model in models], reference)
     estimates = [estimated(partial(_paired, drawn[a], drawn[b], level)) for a, b in pairs]
     return _corrected(pairs, estimates)
 
 
 def delong_differences(
-    models: Sequence[ModelRows], question: Question, level: float
+    models: Sequence[ModelRows], question: Question, level: float, reference: str | None = None
 ) -> tuple[Difference, ...]:
-    """Every pair of models by plain AUC, where every patient has one row.
+    """The planned pairs of models by plain AUC, where every patient has one row.
 
     Raises:
         DataError: As `paired_differences`.
@@ -89,9 +102,13 @@ def delong_differences(
         question.cases(rows),
         one_row_a_patient=rows.one_row_a_patient,
     )
-    pairs = list(combinations(range(len(models)), 2))
-    estimates = [estimated(partial(together.difference, a, b, level)) for a, b in pairs]
-    return _corrected([(models[a].name, models[b].name) for a, b in pairs], estimates)
+    names = [model.name for model in models]
+    pairs = planned_pairs(names, reference)
+    estimates = [
+        estimated(partial(together.difference, names.index(a), names.index(b), level))
+        for a, b in pairs
+    ]
+    return _corrected(pairs, estimates)
 
 
 def rows_differing(first: Rows, second: Rows) -> int:

@@ -199,12 +199,12 @@ def _differences(
     drawn = {one.model.name: one.metrics[metric] for one in kept}
     if plain and all(model.test.one_row_a_patient for model in models):
         try:
-            found = delong_differences(models, question, settings.level)
+            found = delong_differences(models, question, settings.level, settings.reference)
         except UndefinedMetricError:
             pass
         else:
             return _over_runs(found, kept, metric, settings.level), "DeLong, paired; Holm"
-    found = paired_differences(models, drawn, settings.level)
+    found = paired_differences(models, drawn, settings.level, settings.reference)
     by_influence = all(one.influence is not None for one in drawn.values())
     method = "infinitesimal jackknife" if by_influence else "patient bootstrap"
     return _over_runs(found, kept, metric, settings.level), f"{method}, paired; Holm"

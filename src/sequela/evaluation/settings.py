@@ -32,6 +32,8 @@ class EvaluationSettings(Settings):
         curve_points: The most points of a plotted curve.
         evidence: How the test patients were set apart, as the owner of the predictions states it;
             needed only where the predictions do not show it.
+        reference: The model that all others were planned to be compared with; None compares all
+            pairs. It is part of the plan, not to be chosen after the numbers are seen.
         minimum_events: Events that a landmark number needs for its own row.
     """
 
@@ -47,4 +49,5 @@ class EvaluationSettings(Settings):
     calibration_groups: int = Field(default=5, ge=2)
     curve_points: int = Field(default=400, ge=10)
     evidence: Stated | None = None
+    reference: str | None = None
     minimum_events: int = Field(default=10, ge=1)
