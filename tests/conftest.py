@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import socket
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
@@ -14,6 +15,9 @@ from jaxtyping import install_import_hook
 install_import_hook("sequela", "beartype.beartype")
 
 import pytest
+
+from sequela.errors import SequelaError
+from sequela.workers import Done, Failure
 
 SHARED_DATA = Path(__file__).parents[2] / "shared" / "data"
 SHARED_REFERENCE = SHARED_DATA.parent / "reference"
@@ -32,6 +36,22 @@ def only_loopback(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(socket.socket, "connect", guarded)
 
 
+@pytest.fixture
+def each_here() -> Callable[..., Iterator[Done[object]]]:
+    """`workers.each` without child processes."""
+
+    def each(
+        function: Callable[..., object], tasks: Sequence[tuple[object, ...]], **_: object
+    ) -> Iterator[Done[object]]:
+        for index, task in enumerate(tasks):
+            try:
+                yield Done(index, function(*task), 0.01)
+            except SequelaError as error:
+                yield Done(index, Failure(error.message), 0.01)
+
+    return each
+
+
 @pytest.fixture(scope="session")
 def shared_data() -> Path:
     if not SHARED_DATA.is_dir():
@@ -44,3 +64,17 @@ def shared_reference() -> Path:
     if not SHARED_REFERENCE.is_dir():
         pytest.skip("reference values (../shared/reference) are not beside this checkout")
     return SHARED_REFERENCE
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Say how many tests ran on the public development data, and on R's reference values."""
+    passed = terminalreporter.stats.get("passed", [])
+    used = sum(bool({"shared_data", "shared_reference"} & set(each.keywords)) for each in passed)
+    terminalreporter.write_line(f"{used} tests ran on the public development data beside this")
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        for name in {"shared_data", "shared_reference"} & set(getattr(item, "fixturenames", ())):
+            item.keywords[name] = True

@@ -23,3 +23,22 @@ def test_importing_the_package_loads_no_room() -> None:
     script = "import sys, sequela; print([m for m in sys.modules if m.startswith('sequela.')])"
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
     assert done.stdout.strip() == "[]"
+
+
+def test_what_reads_numbers_alone_starts_without_torch() -> None:
+    script = (
+        "import sys\n"
+        "from importlib import import_module\n"
+        "for room in sys.argv[1:]:\n"
+        "    import_module('sequela.' + room)\n"
+        "    if 'torch' in sys.modules: sys.exit(room)\n"
+    )
+    rooms = (
+        "cohort.checks",
+        "evaluation.evaluate",
+        "models.baselines",
+        "report",
+        "simulation.cohort",
+    )
+    done = subprocess.run([sys.executable, "-c", script, *rooms], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr

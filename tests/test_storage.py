@@ -7,7 +7,9 @@ import subprocess
 import sys
 from pathlib import Path
 
+import polars as pl
 import pytest
+from safetensors import SafetensorError
 
 from sequela import storage
 from sequela.errors import LockedError, ResourceLimitError
@@ -33,6 +35,16 @@ def test_a_full_disk_is_said_in_a_sentence(tmp_path: Path, monkeypatch: pytest.M
     assert "no space left" in caught.value.message
     assert caught.value.exit_code == 7
     assert not list(tmp_path.iterdir())
+
+
+def test_a_full_disk_is_known_by_the_words_of_polars_and_safetensors(tmp_path: Path) -> None:
+    said = "File out of specification: underlying IO error: No space left on device (os error 28)"
+    for raised in (OSError(said), pl.exceptions.ComputeError(said), SafetensorError(said)):
+        with (
+            pytest.raises(ResourceLimitError, match="no space left"),
+            storage.atomic(tmp_path / "table"),
+        ):
+            raise raised
 
 
 def test_another_failure_of_the_disk_is_not_called_a_full_one(

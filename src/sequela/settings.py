@@ -72,7 +72,11 @@ def read_section(
 
 
 def validated(kind: type[SettingsT], values: Mapping[str, Any], *, where: str) -> SettingsT:
-    """`values` as `kind`, or every fault in them as one usage error."""
+    """`values` as `kind`, with the defaults of whatever they leave out.
+
+    Raises:
+        UsageError: If a value cannot be used; it names all of them.
+    """
     try:
         return kind.model_validate(values)
     except ValidationError as error:

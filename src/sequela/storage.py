@@ -37,8 +37,8 @@ def atomic(path: Path) -> Iterator[Path]:
         _sync(temporary)
         temporary.replace(path)
         _sync(path.parent)
-    except OSError as error:
-        if error.errno in _OUT_OF_SPACE:
+    except Exception as error:
+        if _is_out_of_space(error):
             raise ResourceLimitError(
                 f"no space left on the disk while writing {path.name}",
                 hint="free some space, or choose another folder with --work, and run it again",
@@ -46,6 +46,13 @@ def atomic(path: Path) -> Iterator[Path]:
         raise
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def _is_out_of_space(error: Exception) -> bool:
+    """Whether the disk is full; polars and safetensors say so in words alone."""
+    if isinstance(error, OSError) and error.errno is not None:
+        return error.errno in _OUT_OF_SPACE
+    return any(f"(os error {number})" in str(error) for number in _OUT_OF_SPACE)
 
 
 def _sync(path: Path) -> None:

@@ -8,7 +8,7 @@ import pytest
 from sequela.audit.audit import audit_cohort
 from sequela.audit.findings import RULES
 from sequela.cli import main as command_line
-from sequela.cohort.selection import ProtocolSettings
+from sequela.cohort.protocol import ProtocolSettings
 
 PAGES = Path(__file__).parents[2] / "docs" / "findings"
 PAPER = ProtocolSettings(name="paper")

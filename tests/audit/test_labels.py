@@ -7,7 +7,8 @@ import pytest
 
 from sequela.audit.labels import label_cases
 from sequela.cohort.cohort import read_cohort
-from sequela.cohort.selection import ProtocolSettings, select_cases
+from sequela.cohort.protocol import ProtocolSettings
+from sequela.cohort.selection import select_cases
 from sequela.errors import UndefinedMetricError
 from sequela.survival.aalen_johansen import aalen_johansen
 

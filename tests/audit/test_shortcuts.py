@@ -11,7 +11,8 @@ from sequela.audit.labels import label_cases
 from sequela.audit.shortcuts import coded, shortcuts, times_in_disguise
 from sequela.cohort.checks import checked_tables
 from sequela.cohort.cohort import read_cohort
-from sequela.cohort.selection import ProtocolSettings, select_cases
+from sequela.cohort.protocol import ProtocolSettings
+from sequela.cohort.selection import select_cases
 
 INDEX = ProtocolSettings(name="cross-validation")
 

@@ -12,7 +12,8 @@ from sequela.audit.texts import chance_of_as_many, text_findings
 from sequela.cohort.checks import checked_tables
 from sequela.cohort.cohort import read_cohort
 from sequela.cohort.findings import Finding
-from sequela.cohort.selection import ProtocolSettings, select_cases
+from sequela.cohort.protocol import ProtocolSettings
+from sequela.cohort.selection import select_cases
 
 SAID = "Local recurrence in the scar, histologically proven."
 

@@ -6,7 +6,7 @@ from typing import get_args
 import pytest
 
 from sequela.cli import main as command_line
-from sequela.cohort.selection import ProtocolSettings
+from sequela.cohort.protocol import ProtocolSettings
 from sequela.models.baselines import BASELINES
 from sequela.models.build import VARIANTS
 

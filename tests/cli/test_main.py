@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -10,6 +11,7 @@ import pytest
 from sequela import errors
 from sequela.cli import main as command_line
 from sequela.errors import SequelaError
+from sequela.progress import quiet
 
 
 def exit_code(*words: str) -> int:
@@ -57,6 +59,17 @@ def test_an_error_is_json_on_stderr_wherever_the_flag_stands(
         error = json.loads(capsys.readouterr().err)
         assert error["code"] == "usage"
         assert set(error) == {"code", "message", "hint", "items"}
+
+
+@pytest.mark.parametrize(("given", "kept"), [(None, "PASSIVE"), ("ACTIVE", "ACTIVE")])
+def test_waiting_threads_sleep_unless_the_user_says_otherwise(
+    given: str | None, kept: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("OMP_WAIT_POLICY", given or "")
+    if given is None:
+        monkeypatch.delenv("OMP_WAIT_POLICY")
+    exit_code("--version")
+    assert os.environ["OMP_WAIT_POLICY"] == kept
 
 
 def all_kinds(kind: type[SequelaError] = SequelaError) -> list[type[SequelaError]]:
@@ -107,3 +120,9 @@ def test_a_message_with_brackets_is_printed_as_it_is(
     monkeypatch.setattr(command_line, "app", fail)
     exit_code("check", ".")
     assert capsys.readouterr().err.count("[extra]") == 2
+
+
+def test_options_end_with_their_command(capsys: pytest.CaptureFixture[str]) -> None:
+    exit_code("--json", "list", "metrics")
+    assert capsys.readouterr().out.startswith("{")
+    assert not quiet.get()

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import copy
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
+
+sys.path.append(str(Path(__file__).parent))  # plants.py
 
 Tables = dict[str, list[dict[str, Any]]]
 Write = Callable[..., Path]

@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from sequela.cohort.cohort import read_cohort
-from sequela.cohort.selection import ProtocolSettings, select_cases
+from sequela.cohort.protocol import ProtocolSettings
+from sequela.cohort.selection import select_cases
 from sequela.cohort.splits import SplitSettings, draw_splits
 from sequela.errors import DataError
 

@@ -15,7 +15,8 @@ from hypothesis import strategies as st
 from sequela.cohort.cohort import Cohort, read_cohort
 from sequela.cohort.manifest import Manifest
 from sequela.cohort.patient import Exam, Image, Patient, Text
-from sequela.cohort.selection import ProtocolSettings, Selection, select_cases
+from sequela.cohort.protocol import ProtocolSettings
+from sequela.cohort.selection import Selection, select_cases
 from sequela.errors import DataError
 
 MANIFEST = Manifest.model_validate(

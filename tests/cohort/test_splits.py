@@ -10,7 +10,8 @@ import polars as pl
 import pytest
 
 from sequela.cohort.cohort import Cohort, read_cohort
-from sequela.cohort.selection import ProtocolSettings, Selection, select_cases
+from sequela.cohort.protocol import ProtocolSettings
+from sequela.cohort.selection import Selection, select_cases
 from sequela.cohort.splits import Splits, SplitSettings, draw_splits
 from sequela.errors import DataError, LeakageError, LockedError
 

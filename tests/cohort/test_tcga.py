@@ -12,7 +12,8 @@ import yaml
 
 from sequela.cohort.checks import check_cohort
 from sequela.cohort.cohort import read_cohort
-from sequela.cohort.selection import ProtocolSettings, select_cases
+from sequela.cohort.protocol import ProtocolSettings
+from sequela.cohort.selection import select_cases
 from sequela.cohort.splits import SplitSettings, draw_splits
 
 MANIFEST: dict[str, Any] = {

@@ -45,9 +45,8 @@ def make_predictions(
     for name, noise in (variants or {"good": 0.3, "poor": 2.0}).items():
         risk = truth + noise * generator.normal(size=rows)
         hazard = np.exp(0.8 * risk)[:, None] / 1500
-        survival = np.exp(-hazard * np.array([365.0, 1095.0, 1826.0]))
-        columns = {"survival_365": survival[:, 0], "survival_1095": survival[:, 1]}
-        columns["survival_1826"] = survival[:, 2]
+        days = (365, 730, 1095, 1461, 1826)
+        columns = {f"survival_{day}": np.exp(-hazard[:, 0] * day) for day in days}
         tables.append(
             pl.DataFrame({"model": "lumin", "variant": name, **base, "risk": risk, **columns})
         )

@@ -11,6 +11,7 @@ from sequela.errors import UndefinedMetricError
 from sequela.evaluation.auc_influence import auc_influence, auc_standard_error
 from sequela.evaluation.delong import delong
 from sequela.evaluation.discrimination import (
+    antolini_of,
     auc,
     auc_measure,
     auc_of,
@@ -210,3 +211,35 @@ def test_what_is_missing_for_a_dynamic_auc_is_said(
         rows = rows_of(np.array([1.0, 20.0, 30.0]), np.array([1, 2, 0]), np.arange(3.0))
     with pytest.raises(UndefinedMetricError, match=message):
         auc_of(rows, Question(1, horizon), NONE)
+
+
+def curves_of(
+    rows_of: Callable[..., Rows], hazard: np.ndarray, *, times: int = 8, count: int = 150
+) -> Rows:
+    generator = np.random.default_rng(12)
+    time = np.ceil(generator.exponential(400 / hazard))
+    censor = generator.integers(50, 900, count)
+    grid = np.linspace(90, 720, times)
+    survival = np.exp(-hazard[:, None] * grid / 400)
+    event = (time <= censor).astype(int)
+    return rows_of(np.minimum(time, censor), event, hazard, survival=survival, grid=tuple(grid))
+
+
+def test_antolinis_c_of_proportional_curves_is_harrells_up_to_their_end(
+    rows_of: Callable[..., Rows],
+) -> None:
+    hazard = np.exp(np.random.default_rng(2).normal(size=150))
+    rows = curves_of(rows_of, hazard)
+    ours = antolini_of(rows, Question(1, None), 0.95).estimate
+    theirs = concordance(rows.time, rows.event == 1, hazard, horizon=720.0)
+    assert ours.value == pytest.approx(theirs.value, rel=1e-12)
+    width = 1.959964 * theirs.standard_error()
+    assert ours.low == pytest.approx(theirs.value - width, abs=1e-6)
+
+
+def test_antolinis_c_needs_curves(rows_of: Callable[..., Rows]) -> None:
+    rows = curves_of(rows_of, np.ones(150), times=3)
+    with pytest.raises(UndefinedMetricError, match="5 grid times"):
+        antolini_of(rows, Question(1, None), 0.95)
+    flat = antolini_of(curves_of(rows_of, np.ones(150)), Question(1, None), 0.95)
+    assert flat.estimate.value == 0.5

@@ -33,6 +33,13 @@ def test_risks_that_are_all_equal_have_no_threshold() -> None:
         youden(np.ones(3), np.array([1.0, 0.0, 0.0]), np.array([0.0, 1.0, 1.0]))
 
 
+@pytest.mark.parametrize("event", [0.0, 1.0])
+def test_rows_of_one_kind_have_no_threshold(event: float) -> None:
+    case = np.full(3, event)
+    with pytest.raises(UndefinedMetricError, match="with and without"):
+        youden(np.arange(3.0), case, 1 - case)
+
+
 def test_test_patients_do_not_move_the_threshold(predicted: Callable[..., Predictions]) -> None:
     one = predicted(variants={"m": 0.5})
     table = one.table

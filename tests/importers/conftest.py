@@ -1,15 +1,13 @@
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from pydicom.dataset import Dataset, FileDataset, FileMetaDataset
 from pydicom.uid import DigitalMammographyXRayImageStorageForPresentation, ExplicitVRLittleEndian
 
-from sequela.errors import SequelaError
 from sequela.importers import dicom
-from sequela.workers import Done, Failure
 
 VIEWS = {"CC": ("399162004", "SCT"), "MLO": ("R-10226", "SRT")}
 
@@ -73,16 +71,6 @@ def put(tmp_path: Path) -> Callable[..., Path]:
 
 
 @pytest.fixture
-def in_process(monkeypatch: pytest.MonkeyPatch) -> None:
+def in_process(monkeypatch: pytest.MonkeyPatch, each_here: Callable[..., object]) -> None:
     """The same calls without child processes, where they are not what is tested."""
-
-    def each(
-        function: Callable[..., object], tasks: Sequence[tuple[object, ...]], **_: object
-    ) -> Iterator[Done[object]]:
-        for index, task in enumerate(tasks):
-            try:
-                yield Done(index, function(*task), 0.01)
-            except SequelaError as error:
-                yield Done(index, Failure(error.message), 0.01)
-
-    monkeypatch.setattr(dicom, "each", each)
+    monkeypatch.setattr(dicom, "each", each_here)

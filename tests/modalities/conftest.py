@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -9,11 +9,9 @@ import pytest
 from pydicom.dataset import Dataset, FileDataset, FileMetaDataset
 from pydicom.uid import UID, DigitalMammographyXRayImageStorageForPresentation
 
-from sequela.errors import SequelaError
 from sequela.modalities import preparation
 from sequela.simulation.encoding import UIDS, encode_pixels
 from sequela.simulation.settings import TransferSyntax
-from sequela.workers import Done, Failure
 
 Pixels = np.ndarray
 
@@ -96,16 +94,6 @@ def folder_of_images(tmp_path: Path, phantom: Pixels) -> list[tuple[str, Path]]:
 
 
 @pytest.fixture
-def in_process(monkeypatch: pytest.MonkeyPatch) -> None:
+def in_process(monkeypatch: pytest.MonkeyPatch, each_here: Callable[..., object]) -> None:
     """The same calls without child processes, where they are not what is tested."""
-
-    def each(
-        function: Callable[..., object], tasks: Sequence[tuple[object, ...]], **_: object
-    ) -> Iterator[Done[object]]:
-        for index, task in enumerate(tasks):
-            try:
-                yield Done(index, function(*task), 0.01)
-            except SequelaError as error:
-                yield Done(index, Failure(error.message), 0.01)
-
-    monkeypatch.setattr(preparation, "each", each)
+    monkeypatch.setattr(preparation, "each", each_here)

@@ -1,14 +1,12 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 
 import numpy as np
 import pandas as pd
 import polars as pl
 import pytest
-from lifelines import CoxPHFitter, KaplanMeierFitter
+from lifelines import AalenJohansenFitter, CoxPHFitter, KaplanMeierFitter
 
 from sequela.cohort.manifest import Covariate
 from sequela.cohort.patient import Case, Exam
@@ -33,20 +31,24 @@ def case(row: int, days: tuple[float, ...]) -> Case:
     return Case(f"p{row}", days[-1], exams)
 
 
-def cohort(count: int = 300, seed: int = 0) -> tuple[BaselineInputs, Followup]:
+def cohort(
+    count: int = 300,
+    causes: tuple[int, ...] = (1, 1, 1, 2),
+    end: tuple[float, float] = (500.0, 2500.0),
+) -> tuple[BaselineInputs, Followup]:
     """Older patients recur sooner; late landmarks later."""
-    random = np.random.default_rng(seed)
+    random = np.random.default_rng(0)
     age = random.normal(60, 10, count)
     landmark = random.uniform(200, 2000, count)
     log_hazard = 0.08 * (age - 60) - 0.001 * (landmark - 1000)
     time = random.exponential(1000 * np.exp(-log_hazard))
-    end = random.uniform(500, 2500, count)
-    event = np.where(time <= end, random.choice([1, 1, 1, 2], count), 0)
+    last = random.uniform(*end, count)
+    event = np.where(time <= last, random.choice(causes, count), 0)
     stages = random.choice(np.array(["I", "II", "III", None], dtype=object), count)
     covariates = pl.DataFrame({"age": age, "stage": stages.tolist()})
     days = [(0.0, day) if row % 3 else (day,) for row, day in enumerate(landmark)]
     cases = [case(row, pair) for row, pair in enumerate(days)]
-    return BaselineInputs(cases, covariates), Followup(np.minimum(time, end), event)
+    return BaselineInputs(cases, covariates), Followup(np.minimum(time, last), event)
 
 
 @pytest.mark.parametrize("name", BASELINES)
@@ -59,26 +61,57 @@ def test_a_baseline_comes_back_from_its_state_as_json(name: BaselineName) -> Non
 
 
 @pytest.mark.parametrize("name", BASELINES)
-def test_survival_falls_from_one_and_agrees_with_risk(name: BaselineName) -> None:
+def test_survival_falls_from_one_to_one_minus_risk(name: BaselineName) -> None:
     inputs, train = cohort()
-    fitted = fit_baseline(name, inputs, train, clinical=CLINICAL)
+    fitted = fit_baseline(name, inputs, train, clinical=CLINICAL, horizon=1600.0)
     survival = fitted.survival(inputs, (0.0, 400.0, 800.0, 1600.0))
     assert (survival[:, 0] == 1).all() and (np.diff(survival) < 0).all()
-    order = np.argsort(fitted.risk(inputs), kind="stable")
-    assert (np.diff(survival[order, 2]) <= 1e-12).all()
+    np.testing.assert_allclose(survival[:, 3], 1 - fitted.risk(inputs))
 
 
-def test_kaplan_meier_gives_everyone_the_training_curve() -> None:
+@pytest.mark.parametrize("name", BASELINES)
+def test_by_the_last_day_nobody_has_a_share_in_two_causes(name: BaselineName) -> None:
+    """One minus Kaplan-Meier of each cause, added up, exceeds one here."""
+    inputs, train = cohort(end=(9000.0, 9001.0))
+    total = np.zeros(len(inputs))
+    for cause in (1, 2):
+        made = fit_baseline(name, inputs, train, clinical=CLINICAL, cause=cause, horizon=9000.0)
+        total += made.risk(inputs)
+    assert (total < 1 + 1e-9).all() and total.mean() > 0.95
+
+
+@pytest.mark.parametrize("name", BASELINES)
+def test_mean_risk_among_training_patients_is_the_incidence_seen(name: BaselineName) -> None:
+    inputs, train = cohort(2000)
+    fitted = fit_baseline(name, inputs, train, clinical=CLINICAL, horizon=900.0)
+    incidence = AalenJohansenFitter(calculate_variance=False)
+    incidence.fit(train.time, train.event, event_of_interest=1)
+    seen = float(incidence.predict(900.0))
+    assert fitted.risk(inputs).mean() == pytest.approx(seen, abs=0.02)
+    naive = 1 - float(KaplanMeierFitter().fit(train.time, train.event == 1).predict(900.0))
+    assert naive > seen + 0.03, "competing events must matter here"
+
+
+def test_the_constant_baseline_is_the_aalen_johansen_curve() -> None:
     inputs, train = cohort()
     fitted = fit_baseline("kaplan-meier", inputs, train, clinical={}, horizon=900.0)
-    reference = KaplanMeierFitter().fit(train.time, train.event == 1)
-    expected = reference.survival_function_at_times([300.0, 900.0]).to_numpy()
+    reference = AalenJohansenFitter(calculate_variance=False)
+    reference.fit(train.time, train.event, event_of_interest=1)
+    expected = 1 - np.array([reference.predict(day) for day in (300.0, 900.0)])
     np.testing.assert_allclose(fitted.survival(inputs, (300.0, 900.0)), np.tile(expected, (300, 1)))
     np.testing.assert_allclose(fitted.risk(inputs), 1 - expected[1])
 
 
+def test_with_one_cause_the_constant_baseline_is_the_kaplan_meier_curve() -> None:
+    inputs, train = cohort(causes=(1,))
+    fitted = fit_baseline("kaplan-meier", inputs, train, clinical={}, horizon=900.0)
+    reference = KaplanMeierFitter().fit(train.time, train.event)
+    expected = reference.survival_function_at_times([300.0, 900.0]).to_numpy()
+    np.testing.assert_allclose(fitted.survival(inputs, (300.0, 900.0))[0], expected)
+
+
 def test_cox_without_penalty_is_lifelines_cox() -> None:
-    inputs, train = cohort()
+    inputs, train = cohort(causes=(1,))
     known = inputs.covariates["stage"].is_not_null().to_numpy()
     cases = [case for case, keep in zip(inputs.cases, known, strict=True) if keep]
     inputs, train = BaselineInputs(cases, inputs.covariates.filter(known)), train[known]
@@ -93,8 +126,9 @@ def test_cox_without_penalty_is_lifelines_cox() -> None:
         }
     )
     reference = CoxPHFitter().fit(frame, "time", "event")
-    frame_risk = reference.predict_log_partial_hazard(frame).to_numpy()
-    np.testing.assert_allclose(fitted.risk(inputs), frame_risk, atol=1e-4)
+    expected = reference.predict_log_partial_hazard(frame).to_numpy()
+    log_hazard = np.log(-np.log(fitted.survival(inputs, (900.0,))[:, 0]))
+    assert np.ptp(log_hazard - expected) < 1e-4 < np.ptp(expected)
 
 
 def test_timing_reads_when_patients_were_seen_and_nothing_else() -> None:
@@ -116,8 +150,3 @@ def test_nothing_to_fit_on_is_said() -> None:
     inputs, train = cohort()
     with pytest.raises(DataError, match="a number that varies"):
         fit_baseline("cox-clinical", inputs, train, clinical={})
-
-
-def test_baselines_do_not_wait_for_torch() -> None:
-    program = "import sys, sequela.models.baselines; sys.exit('torch' in sys.modules)"
-    assert subprocess.run([sys.executable, "-c", program], check=False).returncode == 0

@@ -7,6 +7,8 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from torch import Tensor
+from torch.nn import functional as F
 
 from sequela.errors import DataError, UndefinedMetricError, UsageError
 from sequela.models.heads import (
@@ -17,6 +19,7 @@ from sequela.models.heads import (
     fit_head,
     head_from_state,
 )
+from sequela.survival.aalen_johansen import aalen_johansen, nelson_aalen
 from sequela.survival.followup import Followup
 from sequela.survival.time_bins import TimeBins
 
@@ -116,7 +119,41 @@ def test_what_follows_the_horizon_is_not_looked_at() -> None:
     torch.testing.assert_close(late, head.loss(logits, followup([1000] * 3, [0, 0, 0])))
 
 
-def test_a_competing_event_counts_as_censoring_at_its_time() -> None:
+@settings(max_examples=30, deadline=None)
+@given(st.lists(st.floats(-4, 4), min_size=8, max_size=8))
+def test_incidences_of_rivals_and_being_free_of_both_sum_to_one(numbers: list[float]) -> None:
+    logits = torch.tensor([numbers], dtype=torch.float64)
+    swapped = logits.reshape(4, 2).flip(1).reshape(1, 8)
+    head, times = DiscreteHazardHead(BINS, 1000.0, competing=True), (0.0, 60.0, 250.0, 1000.0)
+    together = 1 - head.survival(logits, times) + 1 - head.survival(swapped, times)
+    one = DiscreteHazardHead(BINS, 1000.0)
+    free = one.survival(logits.reshape(1, 4, 2).logsumexp(dim=2), times)
+    torch.testing.assert_close(together + free, torch.ones_like(free))
+
+
+def test_the_incidence_learnt_without_covariates_is_aalen_johansens() -> None:
+    random = np.random.default_rng(0)
+    time, event = random.exponential(400, 4000), random.choice([0, 1, 2, 2], 4000)
+    patients = Followup(time, event)
+    head = fit_head(DiscreteHazardHeadConfig(bins=10), patients, 1000.0)
+    assert isinstance(head, DiscreteHazardHead) and head.competing and head.logits == 20
+    logits = torch.zeros(1, 20, dtype=torch.float64, requires_grad=True)
+    optimiser = torch.optim.LBFGS([logits], max_iter=200, line_search_fn="strong_wolfe")
+
+    def loss() -> Tensor:
+        optimiser.zero_grad()
+        value = head.loss(logits.expand(len(patients), -1), patients)
+        value.backward()
+        return value
+
+    optimiser.step(loss)
+    counted = float(aalen_johansen(time, event).at(np.array([1000.0]))[0])
+    naive = float(1 - np.exp(-nelson_aalen(time, event).at(np.array([1000.0])))[0])
+    assert head.risk(logits).item() == pytest.approx(counted, abs=0.015)
+    assert naive > counted + 0.1
+
+
+def test_without_a_hazard_of_its_own_a_competing_event_counts_as_censoring() -> None:
     head, logits = DiscreteHazardHead(BINS, 1000.0), torch.randn(2, 4)
     competing = head.loss(logits, followup([300, 50], [2, 3]))
     assert torch.equal(competing, head.loss(logits, followup([300, 50], [0, 0])))
@@ -141,6 +178,13 @@ def test_without_a_horizon_risk_is_the_expected_mortality() -> None:
     torch.testing.assert_close(head.risk(logits), expected)
 
 
+def test_expected_mortality_counts_the_hazard_of_the_cause_alone() -> None:
+    logits = torch.randn(5, 8, dtype=torch.float64)
+    of_cause = torch.log_softmax(F.pad(logits.reshape(5, 4, 2), (1, 0)), dim=2)[:, :, 1].exp()
+    alone = DiscreteHazardHead(BINS, None).risk(of_cause.logit())
+    torch.testing.assert_close(DiscreteHazardHead(BINS, None, competing=True).risk(logits), alone)
+
+
 @pytest.mark.parametrize("config", [BinaryHeadConfig(), DiscreteHazardHeadConfig(bins=5)])
 @pytest.mark.parametrize("horizon", [None, 700.0])
 def test_a_head_comes_back_from_its_state_as_json(
@@ -148,7 +192,7 @@ def test_a_head_comes_back_from_its_state_as_json(
 ) -> None:
     head = fit_head(config, some_followup(), horizon)
     assert head_from_state(json.loads(json.dumps(head.state()))) == head
-    assert head.logits == (1 if config.kind == "binary" else 5)
+    assert head.logits == (1 if config.kind == "binary" else 10)
     with pytest.raises(DataError, match="no head"):
         head_from_state({"kind": "crystal-ball"})
 

@@ -2,8 +2,6 @@ from __future__ import annotations
 
 import json
 import re
-import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -151,8 +149,9 @@ def test_every_picture_has_words(page: Any) -> None:
 
 def test_the_page_names_no_patient(written: Path, work: Path) -> None:
     text = written.read_text()
-    ids = [line.split(",")[0] for line in (work / "splits.csv").read_text().splitlines()[1:]]
-    assert not [identifier for identifier in ids if re.search(rf"\b{identifier}\b", text)]
+    ids = {line.split(",")[0] for line in (work / "splits.csv").read_text().splitlines()[1:]}
+    assert len(ids) == 400
+    assert not ids & set(re.findall(r"\w+", text))
     assert str(work) not in text
 
 
@@ -165,11 +164,6 @@ def test_a_folder_with_numbers_alone_still_gives_a_page(tmp_path: Path, read_pag
 def test_a_folder_without_an_evaluation_says_what_to_run(tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"no evaluation\.json"):
         write_report(tmp_path, tmp_path / "report.html")
-
-
-def test_the_report_needs_no_torch() -> None:
-    code = "import sys, sequela.report; sys.exit('torch' in sys.modules)"
-    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 
 
 @pytest.mark.parametrize(

@@ -49,11 +49,17 @@ def test_the_area_of_the_mask_is_that_of_a_disc_of_its_radius() -> None:
 
 
 def test_the_radius_tells_the_image_latent_and_the_change_latent() -> None:
-    size = [radius_at(someone(image=value, change=0.0), 0) for value in (-1.0, 0.0, 1.0)]
+    size = [
+        radius_at(SETTINGS.mammogram, someone(image=value, change=0.0), 0)
+        for value in (-1.0, 0.0, 1.0)
+    ]
     assert size[2] / size[1] == pytest.approx(size[1] / size[0])
     assert size[0] < size[1] < size[2]
     growing, steady, shrinking = (
-        [radius_at(someone(image=0.0, change=value), day) for day in (0, 365, 730)]
+        [
+            radius_at(SETTINGS.mammogram, someone(image=0.0, change=value), day)
+            for day in (0, 365, 730)
+        ]
         for value in (1.0, 0.0, -1.0)
     )
     assert growing[0] < growing[1] < growing[2]
@@ -61,9 +67,20 @@ def test_the_radius_tells_the_image_latent_and_the_change_latent() -> None:
     assert shrinking[0] > shrinking[1] > shrinking[2]
 
 
+def test_on_the_size_day_growth_is_not_to_be_seen_and_before_it_runs_backwards() -> None:
+    settings = MammogramSettings(growth=0.4, size_day=900)
+    early, then, late = (
+        [radius_at(settings, someone(image=0.3, change=value), day) for value in (-1.0, 1.0)]
+        for day in (500, 900, 1300)
+    )
+    assert then[0] == then[1]
+    assert early[0] > then[0] > late[0]
+    assert early[1] < then[1] < late[1]
+
+
 def test_the_radius_keeps_its_range() -> None:
-    assert radius_at(someone(image=9.0), 0) == RADIUS_RANGE[1]
-    assert radius_at(someone(image=-9.0), 0) == RADIUS_RANGE[0]
+    assert radius_at(SETTINGS.mammogram, someone(image=9.0), 0) == RADIUS_RANGE[1]
+    assert radius_at(SETTINGS.mammogram, someone(image=-9.0), 0) == RADIUS_RANGE[0]
 
 
 def test_a_denser_breast_is_brighter() -> None:

@@ -17,6 +17,15 @@ def test_three_groups_agree_with_lifelines(made: Any) -> None:
     assert ours.p == pytest.approx(theirs.p_value, rel=1e-9)
 
 
+@pytest.mark.parametrize(("rho", "gamma"), [(1.0, 0.0), (0.0, 1.0), (0.5, 2.0)])
+def test_weighted_tests_agree_with_lifelines(made: Any, rho: float, gamma: float) -> None:
+    ours = log_rank(made.time, made.event == 1, made.stratum, rho=rho, gamma=gamma)
+    theirs = multivariate_logrank_test(
+        made.time, made.stratum, made.event == 1, weightings="fleming-harrington", p=rho, q=gamma
+    )
+    assert ours.statistic == pytest.approx(theirs.test_statistic, rel=1e-9)
+
+
 def test_names_of_groups_do_not_matter(made: Any) -> None:
     one = log_rank(made.time, made.event == 1, made.stratum)
     other = log_rank(made.time, made.event == 1, 50 - 7 * made.stratum)

@@ -14,24 +14,35 @@ from sequela.survival.losses import cox_loss, discrete_hazard_loss, piecewise_ha
 from sequela.survival.time_bins import TimeBins
 
 
-def test_outcomes_of_one_patient_have_probability_one() -> None:
-    logits = torch.randn(1, 4, dtype=torch.float64)
+@pytest.mark.parametrize("causes", [1, 2, 3])
+def test_outcomes_of_one_patient_have_probability_one(causes: int) -> None:
+    logits = torch.randn(1, 4, causes, dtype=torch.float64)
 
-    def probability(last_bin: int, *, event: bool) -> Tensor:
+    def probability(last_bin: int, event: int) -> Tensor:
         loss = discrete_hazard_loss(logits, torch.tensor([last_bin]), torch.tensor([event]))
         return torch.exp(-loss)
 
-    total = sum(probability(last, event=True) for last in range(4)) + probability(3, event=False)
+    struck = [probability(last, k + 1) for last in range(4) for k in range(causes)]
+    total = torch.stack([*struck, probability(3, 0)]).sum()
     torch.testing.assert_close(total, torch.ones_like(total))
 
 
 def test_certain_hazards_have_finite_losses_and_gradients() -> None:
     logits = torch.tensor([[80.0, -80.0], [-80.0, 80.0]], requires_grad=True)
-    loss = discrete_hazard_loss(logits, torch.tensor([1, 1]), torch.tensor([True, False]))
+    loss = discrete_hazard_loss(logits[:, :, None], torch.tensor([1, 1]), torch.tensor([1, 0]))
     loss.backward()
     assert torch.isfinite(loss)
     assert logits.grad is not None
     assert torch.isfinite(logits.grad).all()
+
+
+def test_causes_that_nobody_could_tell_apart_are_one_cause_of_their_summed_odds() -> None:
+    logits = torch.randn(6, 4, 2, dtype=torch.float64)
+    last, event = torch.randint(0, 4, (6,)), torch.randint(0, 2, (6,))
+    joined = logits.logsumexp(dim=2, keepdim=True)
+    share = (logits - joined)[torch.arange(6), last, 0] * event
+    together = discrete_hazard_loss(joined, last, event) - share.mean()
+    torch.testing.assert_close(discrete_hazard_loss(logits, last, event), together)
 
 
 def test_one_bin_with_a_constant_hazard_is_fitted_by_events_over_exposure() -> None:

@@ -3,8 +3,16 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from scipy.stats import chi2, norm
+from scipy.stats import t as student
 
-from sequela.survival.normal import chi_squared_p, two_sided_p, two_sided_ps, two_sided_width
+from sequela.survival.normal import (
+    chi_squared_p,
+    student_p,
+    student_width,
+    two_sided_p,
+    two_sided_ps,
+    two_sided_width,
+)
 
 
 @pytest.mark.parametrize("freedom", [1, 2, 3, 4, 7, 10])
@@ -24,3 +32,14 @@ def test_the_tails_of_the_normal_are_scipys() -> None:
 @pytest.mark.parametrize("level", [0.5, 0.9, 0.95, 0.999])
 def test_the_width_of_an_interval_is_scipys(level: float) -> None:
     assert two_sided_width(level) == pytest.approx(norm.ppf(0.5 + level / 2), rel=1e-13)
+
+
+@pytest.mark.parametrize("freedom", [1, 2, 3, 4, 9, 10, 99])
+def test_students_t_is_scipys(freedom: int) -> None:
+    for t in (0.0, 0.2, 1.0, 2.5, 12.0):
+        assert student_p(-t, freedom) == pytest.approx(
+            2 * student.sf(t, freedom), rel=1e-9, abs=1e-13
+        )
+    for level in (0.5, 0.95, 0.99):
+        theirs = student.ppf(0.5 + level / 2, freedom)
+        assert student_width(level, freedom) == pytest.approx(theirs, rel=1e-10)

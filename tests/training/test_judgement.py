@@ -1,30 +1,13 @@
-"""Judgement of validation patients, against scikit-learn; refusal of patients who cannot judge."""
+"""Judgement of validation patients; refusal of patients who cannot judge."""
 
 from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
-from sklearn.metrics import roc_curve
 
-from sequela.errors import DataError, UndefinedMetricError
+from sequela.errors import DataError
 from sequela.survival.followup import Followup
-from sequela.training.judgement import Target, judged, require_both, youden_threshold
-
-
-@given(st.lists(st.tuples(st.integers(0, 5), st.booleans()), min_size=2, max_size=40))
-def test_no_threshold_has_a_larger_j(rows: list[tuple[int, bool]]) -> None:
-    risk = np.array([float(risk) for risk, _ in rows])
-    happened = np.array([event for _, event in rows])
-    if happened.all() or not happened.any():
-        with pytest.raises(UndefinedMetricError):
-            youden_threshold(risk, happened)
-        return
-    fall_out, sensitivity, _ = roc_curve(happened, risk, drop_intermediate=False)
-    called = risk >= youden_threshold(risk, happened)
-    j = called[happened].mean() - called[~happened].mean()
-    assert j == pytest.approx((sensitivity - fall_out).max())
+from sequela.training.judgement import Target, judged, require_both
 
 
 def test_patients_who_left_early_do_not_judge() -> None:
@@ -34,7 +17,7 @@ def test_patients_who_left_early_do_not_judge() -> None:
     assert target.happened(followup).tolist() == [True, False, False, False]
     values = judged(np.array([0.9, 0.1, 5.0, 0.2]), followup, target)
     assert values["auc"] == 1.0
-    assert values["threshold"] == 0.9
+    assert values["threshold"] == 0.55, "halfway, as evaluation sets it"
     assert values["concordance"] == 1.0
 
 

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 from conftest import simulated, tiny_configuration
 
+from sequela.cli.main import main as command_line
 from sequela.errors import DataError, LockedError, UsageError
 from sequela.evaluation.predictions import Predictions
 from sequela.training.checkpoint import read_tensors, write_tensors
@@ -188,14 +189,17 @@ def test_another_cohort_is_predicted_as_external(
     folder = simulated(tmp_path / "other", 8, 9, images=False)
     project = Project.open(folder, configuration=tiny_configuration())
     prepare(project, divide=False)
-    table = predict_external(project, run_of("st-r").folder).table
+    run = run_of("st-r").folder
+    table = predict_external(project, run).table
     assert set(table["split"]) == {"external"}
     assert len(table) == len(project.selection.cases)
     assert (project.work / "predictions.parquet").exists()
     other = Project.open(folder, configuration=tiny_configuration(protocol={"horizon": 900.0}))
     with pytest.raises(UsageError, match="another protocol") as caught:
-        predict_external(other, run_of("st-r").folder)
+        predict_external(other, run)
     assert any("horizon" in item for item in caught.value.items)
+    with pytest.raises(SystemExit, match="2"):
+        command_line(["predict", str(folder), "protocol.horizon=900", "--run", str(run)])
 
 
 def test_runs_that_answer_other_questions_are_not_collected(

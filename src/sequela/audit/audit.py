@@ -20,7 +20,8 @@ from sequela.cohort.checks import checked_tables
 from sequela.cohort.cohort import Cohort, read_cohort
 from sequela.cohort.findings import Finding, errors
 from sequela.cohort.manifest import FILE_NAME
-from sequela.cohort.selection import ProtocolSettings, select_cases
+from sequela.cohort.protocol import ProtocolSettings
+from sequela.cohort.selection import select_cases
 from sequela.cohort.split_files import read_table
 from sequela.cohort.tables import Table
 from sequela.errors import DataError, UndefinedMetricError

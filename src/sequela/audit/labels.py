@@ -9,7 +9,8 @@ from jaxtyping import Bool, Float, Int
 
 from sequela.cohort.cohort import Cohort
 from sequela.cohort.patient import Case
-from sequela.cohort.selection import ProtocolSettings, Selection
+from sequela.cohort.protocol import ProtocolSettings
+from sequela.cohort.selection import Selection
 from sequela.errors import UndefinedMetricError
 from sequela.survival.followup import Followup
 from sequela.survival.kaplan_meier import kaplan_meier

@@ -111,7 +111,7 @@ def audit(
     inputs.
     """
     from sequela.audit.audit import audit_cohort
-    from sequela.cohort.selection import ProtocolSettings
+    from sequela.cohort.protocol import ProtocolSettings
     from sequela.settings import read_section
     from sequela.storage import write_json
 

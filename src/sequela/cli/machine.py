@@ -18,6 +18,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from sequela.cli.answers import answer
+from sequela.workers import available_cores
 
 _GIB = 2**30
 _TRANSFER_SYNTAXES = {
@@ -79,12 +80,11 @@ def doctor(
 
 
 def _machine(folder: Path) -> list[Symptom]:
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / _GIB
     free = shutil.disk_usage(folder).free / _GIB
     return [
         Symptom("Python", platform.python_version()),
-        Symptom("processor", f"{cores} cores usable, {platform.machine()}"),
+        Symptom("processor", f"{available_cores()} cores usable, {platform.machine()}"),
         Symptom(
             "memory",
             f"{memory:.1f} GiB",

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Sequence
+from contextvars import copy_context
 from pathlib import Path
 from typing import Annotated
 
@@ -59,8 +61,16 @@ _EVERYWHERE = ("--json", "--quiet", "--debug")
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Run the command line and exit with the code of design section 8."""
-    words = list(sys.argv[1:] if arguments is None else arguments)
+    """Run the command line and exit with the code of design section 8.
+
+    What `--json` and `--quiet` set ends with it, for whoever calls this from Python.
+    """
+    # Threads that spin while they wait take the cores from each other; read when torch is loaded.
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    copy_context().run(_run, list(sys.argv[1:] if arguments is None else arguments))
+
+
+def _run(words: list[str]) -> None:
     first = [word for word in _EVERYWHERE if word in words]
     words = first + [word for word in words if word not in _EVERYWHERE]
     as_json.set("--json" in first)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.markup import escape
@@ -13,6 +13,12 @@ from rich.table import Table
 from sequela.cli.answers import answer
 from sequela.cli.words import CohortFolder, Work, configuration_file, work_folder
 from sequela.errors import UsageError
+
+if TYPE_CHECKING:
+    import polars as pl
+
+    from sequela.evaluation.evaluate import Evaluation
+    from sequela.evaluation.subgroups import Division
 
 Sources = Annotated[
     list[str],
@@ -29,6 +35,13 @@ Columns = Annotated[
         help="What a CSV calls a column of ours: patient_id, time, event, risk, variant, split, …",
     ),
 ]
+By = Annotated[
+    list[str] | None,
+    typer.Option(
+        metavar="COLUMN",
+        help="Numbers by subgroup too: a column of the CSV, or a cohort's covariate or site.",
+    ),
+]
 Out = Annotated[Path | None, typer.Option(help="Where evaluation.json goes.")]
 
 
@@ -39,23 +52,23 @@ def add_to(app: typer.Typer) -> None:
     app.command()(report)
 
 
-def evaluate(sources: Sources, columns: Columns = None, out: Out = None) -> None:
+def evaluate(sources: Sources, columns: Columns = None, by: By = None, out: Out = None) -> None:
     """Compute every number of some predictions, each with its interval, and print a page.
 
     Reads nothing but the predictions, so a colleague's R model is evaluated by the same command.
     """
-    from sequela.storage import write_json
-
-    content, first = _evaluated(sources, columns or ())
+    evaluation, first = _evaluated(sources, columns or (), by or ())
     path = out or first.with_name("evaluation.json")
-    write_json(path, content)
-    answer(content, *performance(content), f"wrote {escape(str(path))}")
+    evaluation.write(path)
+    content = evaluation.as_json()
+    tables = [*performance(content), *subgroups(content)]
+    answer(content, *tables, f"wrote {escape(str(path))}")
 
 
 def compare(sources: Sources, columns: Columns = None) -> None:
     """Compare models on the same patients: differences, intervals, corrected p-values."""
-    content, _ = _evaluated(sources, columns or ())
-    comparisons = content["comparisons"]
+    evaluation, _ = _evaluated(sources, columns or ())
+    comparisons: Any = evaluation.as_json()["comparisons"]
     if not any(comparison["differences"] for comparison in comparisons):
         raise UsageError(
             "there are no two models on the same patients in these predictions",
@@ -86,7 +99,9 @@ def report(
     )
 
 
-def _evaluated(words: Sequence[str], columns: Sequence[str]) -> tuple[dict[str, Any], Path]:
+def _evaluated(
+    words: Sequence[str], columns: Sequence[str], by: Sequence[str] = ()
+) -> tuple[Evaluation, Path]:
     from sequela.evaluation.evaluate import evaluate as evaluated
     from sequela.evaluation.foreign import read_predictions
     from sequela.evaluation.settings import EvaluationSettings
@@ -101,7 +116,40 @@ def _evaluated(words: Sequence[str], columns: Sequence[str]) -> tuple[dict[str, 
     paths = [_predictions(path) for path in named]
     mapping = dict(_mapped(column) for column in columns)
     tables = [read_predictions(path, mapping) for path in paths]
-    return evaluated(tables, settings).as_json(), paths[0]
+    divisions = [_division(column, named, mapping) for column in by]
+    return evaluated(tables, settings, divisions), paths[0]
+
+
+def _division(column: str, sources: Sequence[Path], mapping: dict[str, str]) -> Division:
+    """The subgroups of the first source that has the column: a table, or a cohort's covariates."""
+    from sequela.evaluation.foreign import read_column
+    from sequela.evaluation.subgroups import Division
+
+    for source in sources:
+        if source.is_dir():
+            table = _covariate(source, column)
+        else:
+            table = read_column(source, column, mapping)
+        if table is not None:
+            return Division.of(column, table)
+    raise UsageError(
+        f"there is no column {column} beside these predictions",
+        hint="name a column of the CSV, or the cohort folder and one of its covariates, or site",
+    )
+
+
+def _covariate(folder: Path, column: str) -> pl.DataFrame | None:
+    import polars as pl
+
+    from sequela.cohort.cohort import read_cohort
+
+    cohort = read_cohort(folder)
+    sites = [patient.site for patient in cohort.patients]
+    names = [patient.patient_id for patient in cohort.patients]
+    known = cohort.covariates
+    if column == "site" and column not in known.columns:
+        known = pl.DataFrame({"patient_id": names, "site": sites})
+    return known.select("patient_id", column) if column in known.columns else None
 
 
 def _predictions(path: Path) -> Path:
@@ -127,20 +175,20 @@ def _mapped(column: str) -> tuple[str, str]:
 _SHOWN = {
     "auc": "AUC",
     "accuracy": "ACC",
-    "sensitivity": "sensitivity",
-    "specificity": "specificity",
-    "harrell_c": "Harrell C",
+    "sensitivity": "sens.",
+    "specificity": "spec.",
+    "harrell_c": "C",
 }
 
 
 def performance(content: dict[str, Any]) -> list[Table | str]:
     """The performance of every model as a table for the terminal, and what must be said with it."""
     models = content["models"]
-    table = Table("model", *_SHOWN.values(), "HR high/low", box=None)
+    table = Table("model", *_SHOWN.values(), "HR", box=None, pad_edge=False)
     for model in models:
         ratio = model["risk_groups"].get("hazard_ratio") or {}
-        cells = [interval(model["metrics"][name]) for name in _SHOWN]
-        table.add_row(escape(model["name"]), *cells, interval(ratio, digits=2))
+        cells = [stacked(model["metrics"][name]) for name in _SHOWN]
+        table.add_row(escape(model["name"]), *cells, stacked(ratio, digits=2))
     warnings = {
         f"{model['name']}: {warning}"
         for model in content["models"]
@@ -151,6 +199,21 @@ def performance(content: dict[str, Any]) -> list[Table | str]:
         for each in content["undefined"]
     ]
     return [table, *(escape(line) for line in (*sorted(warnings), *undefined[:10]))]
+
+
+def subgroups(content: dict[str, Any]) -> list[Table]:
+    """One table for each division of the patients: what every model does in each subgroup."""
+    tables: dict[str, Table] = {}
+    for model in content["models"]:
+        for division in model["subgroups"]:
+            column = division["column"]
+            heads = (column, "patients", "events", "Harrell C", "observed/expected")
+            table = tables.setdefault(column, Table("model", *map(escape, heads), box=None))
+            for group in division["groups"]:
+                cells = [interval(one) for one in group["metrics"].values()]
+                counts = str(group["patients"]), str(group["events"])
+                table.add_row(escape(model["name"]), escape(group["name"]), *counts, *cells)
+    return list(tables.values())
 
 
 def differences(comparison: dict[str, Any], *, only: str = "") -> Table:
@@ -179,6 +242,16 @@ def interval(estimate: dict[str, Any], *, digits: int = 3, sign: str = "") -> st
     if estimate["low"] is None:
         return f"{value} (no interval)"
     return f"{value} ({estimate['low']:{form}} to {estimate['high']:{form}})"
+
+
+def stacked(estimate: dict[str, Any], *, digits: int = 3) -> str:
+    """The same on two lines, narrow enough for a table of many columns."""
+    if not estimate or estimate["value"] is None:
+        return "undefined"
+    value = f"{estimate['value']:.{digits}f}"
+    if estimate["low"] is None:
+        return f"{value}\n[dim]no interval[/]"
+    return f"{value}\n[dim]{estimate['low']:.2f}–{estimate['high']:.2f}[/]"
 
 
 def probability(p: float | None) -> str:

@@ -15,9 +15,10 @@ from sequela.cli.words import (
     CohortFolder,
     Config,
     DryRun,
+    ForeignRun,
     Overrides,
     Work,
-    configuration_file,
+    configuration_of,
     next_step,
 )
 
@@ -52,11 +53,13 @@ def prepare(
     external: Annotated[
         bool, typer.Option("--external", help="Only to be predicted on: draw no split.")
     ] = False,
+    run: ForeignRun = None,
 ) -> None:
     """Decode every image once, draw the split once, say who was left out and why."""
     from sequela.training import preparation
 
-    project = _opened(cohort, work, config, overrides)
+    external = external or run is not None
+    project = _opened(cohort, work, config, overrides, run)
     if dry_run:
         _tell_estimate(project)
         return
@@ -68,7 +71,8 @@ def prepare(
             f"{images.images} images, {images.decoded} of them decoded now; "
             f"{len(images.failed)} unreadable, {images.warned} with a remark (images.parquet)"
         )
-    answer(asdict(made), *lines, next_step("predict" if external else "pretrain", cohort))
+    after = f"predict --run {escape(str(run or 'RUN'))}" if external else "pretrain"
+    answer(asdict(made), *lines, next_step(after, cohort))
 
 
 def _tell_estimate(project: Project) -> None:
@@ -147,29 +151,22 @@ def predict(
     overrides: Overrides = None,
     work: Work = None,
     config: Config = None,
-    run: Annotated[
-        Path | None,
-        typer.Option(help="A run trained on another cohort, to predict this one as external."),
-    ] = None,
+    run: ForeignRun = None,
 ) -> None:
     """Predict validation and test patients with every finished run, in one table."""
-    from sequela.training import prediction
-    from sequela.training.run import Run
-    from sequela.training.stages import predict_all
+    from sequela.training.stages import predict_all, predict_external
 
-    project = _opened(cohort, work, config, overrides)
-    if run:
-        predictions = prediction.predict(Run(run), project, external=True)
-        predictions.write(project.work / "predictions.parquet")
-    else:
-        predictions = predict_all(project)
+    project = _opened(cohort, work, config, overrides, run)
+    predictions = predict_external(project, run) if run else predict_all(project)
     table = predictions.table
     variants = table["variant"].unique(maintain_order=True).to_list()
     answer(
         {"rows": len(table), "patients": table["patient_id"].n_unique(), "variants": variants},
         f"{len(table)} predictions of {len(variants)} model(s) "
         f"in {escape(str(project.work / 'predictions.parquet'))}",
-        next_step("evaluate", cohort),
+        next_step("evaluate", cohort)
+        if table["time"].is_not_null().any()
+        else "nobody knows what followed for these patients, so there is nothing to evaluate",
     )
 
 
@@ -196,13 +193,17 @@ def explain(
 
 
 def _opened(
-    cohort: Path, work: Path | None, config: Path | None, overrides: Sequence[str] | None
+    cohort: Path,
+    work: Path | None,
+    config: Path | None,
+    overrides: Sequence[str] | None,
+    run: Path | None = None,
 ) -> Project:
     from sequela.settings import read_settings
     from sequela.training.configuration import Configuration
     from sequela.training.project import Project
 
-    file = configuration_file(cohort, config)
+    file = configuration_of(cohort, config, run)
     return Project.open(cohort, work, read_settings(Configuration, file, overrides or ()))
 
 

@@ -8,6 +8,8 @@ from typing import Annotated
 import typer
 from rich.markup import escape
 
+from sequela.errors import UsageError
+
 CohortFolder = Annotated[
     Path, typer.Argument(metavar="COHORT", help="A folder with cohort.yaml and its tables.")
 ]
@@ -25,6 +27,14 @@ Config = Annotated[
     Path | None,
     typer.Option(help="A YAML configuration; COHORT/sequela.yaml if there is one."),
 ]
+ForeignRun = Annotated[
+    Path | None,
+    typer.Option(
+        "--run",
+        help="A run trained on another cohort: this one is external, and the run's configuration "
+        "holds if --config names no other.",
+    ),
+]
 DryRun = Annotated[
     bool, typer.Option("--dry-run", help="Say what would run, how long and how large, and stop.")
 ]
@@ -39,6 +49,22 @@ def configuration_file(cohort: Path, config: Path | None) -> Path | None:
     """The configuration that was named, or the cohort's own if there is one."""
     own = cohort / "sequela.yaml"
     return config or (own if own.is_file() else None)
+
+
+def configuration_of(cohort: Path, config: Path | None, run: Path | None) -> Path | None:
+    """The configuration for a run of another cohort, if there is one; else the cohort's own.
+
+    Raises:
+        UsageError: If the run's folder holds none.
+    """
+    if config or run is None:
+        return configuration_file(cohort, config)
+    if not (run / "config.yaml").is_file():
+        raise UsageError(
+            f"{run.name} is not the folder of a run",
+            hint="give WORK/runs/NAME of the cohort that it was trained on",
+        )
+    return run / "config.yaml"
 
 
 def next_step(command: str, cohort: Path) -> str:

@@ -6,53 +6,19 @@ import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Literal, assert_never
+from typing import assert_never
 
 import numpy as np
 import polars as pl
-from pydantic import Field
 
 from sequela.cohort.cohort import Cohort
 from sequela.cohort.patient import Case, Exam, Image, Patient, Text
+from sequela.cohort.protocol import ProtocolSettings
+from sequela.cohort.tables import write_table
 from sequela.errors import DataError
-from sequela.settings import Settings
-from sequela.storage import atomic
 from sequela.survival.followup import Followup
 
-HALF_YEAR = 183.0
-FIVE_YEARS = 1826.0
-
 _REASONS = {"patient_id": pl.String, "exam_id": pl.String, "reason": pl.String}
-
-
-class ProtocolSettings(Settings):
-    """From where patients are seen, and what is predicted.
-
-    Attributes:
-        name: `landmark`: a case at each exam while the patient is at risk. `paper`: one case at
-            the last exams before recurrence or last contact (LUMIN; optimistic, since the exams
-            are chosen by the outcome). `cross-validation`: one case on the index date.
-        endpoint: Which of the manifest's endpoints is predicted.
-        horizon: Days after the landmark within which the event is predicted; None for ever,
-            which `paper` always means.
-        blackout: Days after the landmark in which an event counts as already begun.
-        minimum_gap: Least days between the exams of a case.
-        exams: How many exams a case sees, counted back from the landmark.
-        require_pair: Whether a landmark needs that many exams; `paper` always does.
-    """
-
-    name: Literal["landmark", "paper", "cross-validation"] = "landmark"
-    endpoint: str = "recurrence"
-    horizon: float | None = Field(FIVE_YEARS, gt=0)
-    blackout: float = Field(0.0, ge=0)
-    minimum_gap: float = Field(HALF_YEAR, ge=0)
-    exams: int = Field(2, ge=1)
-    require_pair: bool = False
-
-    @property
-    def label_horizon(self) -> float | None:
-        """Days within which an event counts as one, None for ever (as in `paper`)."""
-        return None if self.name == "paper" else self.horizon
 
 
 @dataclass(frozen=True)
@@ -73,8 +39,7 @@ class Selection:
 
     def write_exclusions(self, path: Path) -> None:
         """Write `exclusions.csv`, whole or not at all."""
-        with atomic(path) as temporary:
-            self.exclusions.write_csv(temporary)
+        write_table(self.exclusions, path)
 
 
 @dataclass(frozen=True)

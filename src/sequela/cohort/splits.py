@@ -15,9 +15,10 @@ from sequela.cohort.cohort import Cohort
 from sequela.cohort.division import PARTS, Groups, Part, divide, with_validation
 from sequela.cohort.selection import Selection
 from sequela.cohort.split_files import REDRAW, SCHEMA, read_published, read_seal, read_table
+from sequela.cohort.tables import write_table
 from sequela.errors import DataError, LockedError
 from sequela.settings import Settings
-from sequela.storage import atomic, fingerprint, write_json
+from sequela.storage import fingerprint, write_json
 
 _TABLE, _SEAL = "splits.csv", "splits.json"
 
@@ -66,7 +67,11 @@ class Splits:
         return fingerprint(self.table.sort(self.table.columns).write_csv())
 
     def of(self, repeat: int = 0, fold: int = 0) -> dict[str, Part]:
-        """The part of every patient in one fold; KeyError if there is no such fold."""
+        """The part of every patient in one fold.
+
+        Raises:
+            KeyError: If there is no such fold.
+        """
         rows = self.table.filter(repeat=repeat, fold=fold)
         if rows.is_empty():
             raise KeyError((repeat, fold))
@@ -82,8 +87,7 @@ class Splits:
             raise LockedError(
                 f"{_TABLE} holds another division; runs may have been made with it", hint=REDRAW
             )
-        with atomic(folder / _TABLE) as temporary:
-            self.table.write_csv(temporary)
+        write_table(self.table, folder / _TABLE)
         seal = {
             "hash": self.fingerprint,
             "cohort": self.cohort,
@@ -219,7 +223,8 @@ def _require_both_classes(table: pl.DataFrame, groups: Groups, settings: SplitSe
     if faults:
         raise DataError(
             "a part of the division cannot be used",
-            hint="use fewer folds, a larger share, another seed, or more patients",
+            hint="use fewer folds, a larger share, another seed, a longer protocol.horizon, or "
+            "more patients",
             items=faults,
         )
 

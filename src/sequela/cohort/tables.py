@@ -12,6 +12,7 @@ import polars as pl
 from sequela.cohort.findings import Finding, finding
 from sequela.cohort.manifest import DAYS, FILE_NAME, Manifest, TableSource
 from sequela.cohort.schema import ELSEWHERE, SCHEMA, Column, columns_of
+from sequela.storage import atomic
 
 ROW = "__row"
 MISSING = ("", "NA", "N/A", "NaN", "nan", "NAN", "null", "NULL", "None", ".")
@@ -170,6 +171,13 @@ def _with_lines(frame: pl.DataFrame) -> pl.DataFrame:
     line = pl.int_range(pl.len()) + 2 + breaks.cum_sum() - breaks
     blank = pl.all_horizontal(pl.exclude(ROW).is_null())
     return frame.with_columns(line.cast(pl.UInt32).alias(ROW)).filter(~blank)
+
+
+def write_table(table: pl.DataFrame, path: Path) -> Path:
+    """Write a table as CSV, whole or not at all."""
+    with atomic(path) as temporary:
+        table.write_csv(temporary)
+    return path
 
 
 def mapped_table(

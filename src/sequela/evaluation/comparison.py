@@ -12,23 +12,33 @@ from jaxtyping import Float
 
 from sequela.errors import DataError, UndefinedMetricError
 from sequela.evaluation.delong import delong
-from sequela.evaluation.estimate import Estimate, estimated
+from sequela.evaluation.estimate import Estimate, estimated, undefined
 from sequela.evaluation.outcome import Question
 from sequela.evaluation.rows import ModelRows, Rows
 from sequela.evaluation.uncertainty import Drawn, holm
-from sequela.survival.normal import two_sided_p
+from sequela.survival.normal import two_sided_p, two_sided_width
 
 OPTIMISTIC = "selected on test (optimistic)"
 
 
 @dataclass(frozen=True)
 class Difference:
-    """One model against another; `p_holm` is corrected over all pairs compared together."""
+    """One model against another.
+
+    Attributes:
+        first: One model.
+        second: The other.
+        estimate: The first less the second, over patients.
+        p_holm: Its p, corrected over all pairs compared together.
+        over_runs: The same over repeated folds, where the training sets differ too; None if it was
+            not asked for.
+    """
 
     first: str
     second: str
     estimate: Estimate
     p_holm: float | None
+    over_runs: Estimate | None = None
 
     def as_json(self) -> dict[str, object]:
         """The difference as it stands in `evaluation.json`."""
@@ -37,6 +47,7 @@ class Difference:
             "second": self.second,
             "difference": self.estimate.as_json(),
             "p_holm": self.p_holm,
+            "over_runs": (self.over_runs or undefined("not computed")).as_json(),
             "reason": self.estimate.reason,
         }
 
@@ -127,10 +138,22 @@ def _paired(first: Drawn, second: Drawn, level: float) -> Estimate:
     if one is None or other is None:
         undefined = first if one is None else second
         raise UndefinedMetricError(f"one of the two is undefined: {undefined.estimate.reason}")
+    if first.influence is not None and second.influence is not None:
+        return _by_influence(one - other, first.influence - second.influence, level)
     if not len(first.draws) or len(first.draws) != len(second.draws):
         raise UndefinedMetricError("there are no paired resamples to compare by")
     gaps = first.draws - second.draws
     return _summary(one - other, gaps, level)
+
+
+def _by_influence(value: float, apart: Float[np.ndarray, " patient"], level: float) -> Estimate:
+    spread = float(np.sqrt((apart**2).sum()))
+    if spread <= 1e-12:
+        raise UndefinedMetricError("the two models rank the patients alike: nothing to test")
+    width = two_sided_width(level) * spread
+    method = "infinitesimal jackknife over patients, paired"
+    limits = (value - width, value + width)
+    return Estimate(value, *limits, level, method, p=two_sided_p(value / spread))
 
 
 def _summary(value: float, gaps: Float[np.ndarray, " resample"], level: float) -> Estimate:

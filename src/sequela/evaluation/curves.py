@@ -6,10 +6,12 @@ import numpy as np
 
 from sequela.errors import UndefinedMetricError
 from sequela.evaluation.calibration import calibration_groups, forecast
+from sequela.evaluation.distribution import a_calibration, d_calibration, own_survival
 from sequela.evaluation.outcome import Question
 from sequela.evaluation.recalibration import calibration_curve
 from sequela.evaluation.rows import Rows
 from sequela.evaluation.settings import EvaluationSettings
+from sequela.evaluation.stratification import chi_squared_json
 from sequela.evaluation.utility import decision_curve
 
 _HISTOGRAM_BINS = 20
@@ -46,7 +48,27 @@ def roc_curve(rows: Rows, question: Question, points: int) -> dict[str, object]:
 def calibration_of(
     rows: Rows, question: Question, settings: EvaluationSettings
 ) -> dict[str, object]:
-    """Calibration groups and smooth curve at the forecast's horizon."""
+    """Calibration groups and smooth curve at the forecast's horizon, and tests of whole curves."""
+    return {**_at_horizon(rows, question, settings), **_whole_curves(rows, question.cause)}
+
+
+def _whole_curves(rows: Rows, cause: int) -> dict[str, object]:
+    methods = {
+        "a_calibration": (a_calibration, "Akritas, tenths of predicted probability"),
+        "d_calibration": (d_calibration, "Haider, tenths of predicted survival"),
+    }
+    found: dict[str, object] = {}
+    for name, (test, method) in methods.items():
+        try:
+            if len(rows.run_masks) > 1:
+                raise UndefinedMetricError("rows of several runs are not independent")
+            found[name] = chi_squared_json(test(*own_survival(rows, cause)), method, "")
+        except UndefinedMetricError as error:
+            found[name] = chi_squared_json(None, "", error.message)
+    return found
+
+
+def _at_horizon(rows: Rows, question: Question, settings: EvaluationSettings) -> dict[str, object]:
     try:
         made = forecast(rows, question, otherwise=settings.table_days)
         made.question.require(rows)

@@ -9,11 +9,15 @@ from jaxtyping import Float
 
 from sequela.errors import UndefinedMetricError
 from sequela.evaluation.comparison import OPTIMISTIC
+from sequela.evaluation.conformal import conformal_bounds
 from sequela.evaluation.curves import calibration_of, decision_curve_of, risk_histogram, roc_curve
 from sequela.evaluation.discrimination import auc_of, pairs_of
 from sequela.evaluation.estimate import Estimate, estimated
+from sequela.evaluation.evidence import evidence_of
 from sequela.evaluation.outcome import Question
+from sequela.evaluation.remapping import recalibrations
 from sequela.evaluation.rows import ModelRows, Rows
+from sequela.evaluation.runs import spread_of
 from sequela.evaluation.settings import EvaluationSettings
 from sequela.evaluation.stratification import (
     RULE,
@@ -31,7 +35,11 @@ from sequela.survival.kaplan_meier import kaplan_meier
 
 
 def described(
-    model: ModelRows, question: Question, metrics: Mapping[str, Drawn], settings: EvaluationSettings
+    model: ModelRows,
+    question: Question,
+    metrics: Mapping[str, Drawn],
+    settings: EvaluationSettings,
+    resampler: Resampler,
 ) -> dict[str, object]:
     """Everything about one model that `evaluation.json` holds."""
     rows = model.test
@@ -43,15 +51,19 @@ def described(
         "split": model.split,
         "provenance": model.provenance.model_dump(mode="json"),
         "warnings": _warnings(model),
+        "evidence": evidence_of(model, settings.evidence),
         "horizon": question.horizon,
         "definition": question.in_words(),
         "counts": {**_counts(rows, question), "validation_rows": len(model.validation)},
         "follow_up": {"median": estimated(lambda: _follow_up(rows, settings.level)).as_json()},
         "metrics": {name: drawn.estimate.as_json() for name, drawn in metrics.items()},
+        "spread": spread_of(model, metrics),
         **_threshold(model, question),
         "concordance": _pairs(rows, question),
         "risk_groups": _risk_groups(model, question, settings),
         "calibration": calibration_of(rows, question, settings),
+        "recalibration": recalibrations(model, question, settings, resampler),
+        "conformal": conformal_bounds(model, question.cause, settings.conformal_level, resampler),
         "decision_curve": decision_curve_of(rows, question, settings),
         "risk_histogram": risk_histogram(rows, question),
         "roc": roc_curve(rows, question, settings.curve_points),
@@ -172,7 +184,7 @@ def _landmarks(
 ) -> list[dict[str, object]]:
     if not rows.number.any():
         return []
-    resampler = Resampler(Resampling(settings.bootstraps, settings.seed, settings.level))
+    resampler = Resampler(Resampling.asked(settings))
     found = []
     for number in range(int(rows.number.max()) + 1):
         part = rows.take(rows.number == number)

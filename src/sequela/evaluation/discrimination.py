@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 from jaxtyping import Bool, Float
 
 from sequela.errors import UndefinedMetricError
+from sequela.evaluation.distribution import survival_at, whole_curves
 from sequela.evaluation.estimate import Estimate
 from sequela.evaluation.outcome import Question
 from sequela.evaluation.rows import Rows
 from sequela.evaluation.uncertainty import Draw, Drawn, Measure, Resampler, measured
+from sequela.survival.antolini import antolini
 from sequela.survival.censoring import censoring_survival
 from sequela.survival.concordance import Concordance, TimeWeight, concordance
 from sequela.survival.normal import two_sided_width
 
+_MOST_MOMENTS = 64
 _LARGEST_KERNEL = 3000  # rows; a kernel of all pairs then takes 72 MB
 
 
@@ -102,17 +107,51 @@ def concordance_of(
     found = [pairs_of(rows.take(mask), question, pairs, horizon) for mask in rows.run_masks]
     if len(rows) <= _LARGEST_KERNEL:
         return measured(rows, _kernel_measure(question, pairs, horizon), resampler)
-    level = resampler.resampling.level
+    return _averaged(rows, found, resampler.resampling.level)
+
+
+def antolini_of(
+    rows: Rows, question: Question, level: float, horizon: float | None = None
+) -> Drawn:
+    """Antolini's time-dependent C of the stored curves, its interval the infinitesimal jackknife.
+
+    Curves are compared at the last of at most 64 event times up to each event, log survival being
+    straight between grid times; events after the last grid time begin no pair.
+
+    Raises:
+        UndefinedMetricError: If too few grid times are stored, or a run has no comparable pair.
+    """
+    found = []
+    for part in (rows.take(mask) for mask in rows.run_masks):
+        survival, grid = whole_curves(part)
+        until = grid[-1] if horizon is None else min(horizon, grid[-1])
+        event = part.event == question.cause
+        happened = np.unique(part.time[event & (part.time <= until)])
+        if not len(happened):
+            raise UndefinedMetricError(f"no event up to day {until:g}, the last of the curves")
+        place = np.linspace(0, len(happened) - 1, _MOST_MOMENTS).round().astype(int)
+        moments = happened[np.unique(place)]
+        levels = [survival_at(survival, grid, np.full(len(part), at)) for at in moments.tolist()]
+        entry = part.entry if np.isfinite(part.entry).any() else None
+        curves = np.stack(levels, axis=1)
+        found.append(antolini(part.time, event, curves, moments, entry=entry, horizon=until))
+    return _averaged(rows, found, level)
+
+
+def _averaged(rows: Rows, found: Sequence[Concordance], level: float) -> Drawn:
+    """The mean over runs, with the interval of what each patient adds to it."""
     influence = np.zeros(len(rows))
     for mask, part in zip(rows.run_masks, found, strict=True):
         if part.influence is not None:
             influence[mask] = part.influence / len(found)
-    spread = float(np.sqrt((np.bincount(rows.patient, influence) ** 2).sum()))
-    value = float(np.mean([part.value for part in found]))
+    by_patient = np.bincount(rows.patient, influence)
+    spread = float(np.sqrt((by_patient**2).sum()))
+    runs = np.array([part.value for part in found])
+    value = float(runs.mean())
     width = two_sided_width(level) * spread
     method = "infinitesimal jackknife over patients"
     limits = (max(0.0, value - width), min(1.0, value + width))
-    return Drawn(Estimate(value, *limits, level, method), np.empty(0))
+    return Drawn(Estimate(value, *limits, level, method), np.empty(0), by_patient, runs)
 
 
 def pairs_of(

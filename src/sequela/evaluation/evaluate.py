@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
 
 import numpy as np
 
@@ -16,13 +18,17 @@ from sequela.evaluation.comparison import (
     require_comparable,
 )
 from sequela.evaluation.description import described
+from sequela.evaluation.estimate import Estimate, estimated
 from sequela.evaluation.metrics import metrics_of
 from sequela.evaluation.outcome import Question
 from sequela.evaluation.predictions import Predictions
 from sequela.evaluation.rows import ModelRows, models_of
+from sequela.evaluation.runs import difference_over_runs
 from sequela.evaluation.settings import EvaluationSettings
+from sequela.evaluation.subgroups import Division, subgroups_of
 from sequela.evaluation.uncertainty import Drawn, Resampler, Resampling
 from sequela.progress import stage
+from sequela.storage import write_json
 
 FORMAT = "sequela-evaluation"
 VERSION = 1
@@ -39,6 +45,10 @@ class Evaluation:
         """What `evaluation.json` holds: plain values, null where a number is undefined."""
         return self.content
 
+    def write(self, path: Path) -> None:
+        """Write `evaluation.json`, whole or not at all."""
+        write_json(path, self.content)
+
 
 @dataclass(frozen=True)
 class _Judged:
@@ -47,24 +57,41 @@ class _Judged:
     metrics: dict[str, Drawn]
 
 
-def evaluate(predictions: Sequence[Predictions], settings: EvaluationSettings) -> Evaluation:
+def evaluate(
+    predictions: Sequence[Predictions],
+    settings: EvaluationSettings,
+    divisions: Sequence[Division] = (),
+) -> Evaluation:
     """Judge every model in the tables on its test or external rows, and compare them.
 
     A metric is computed within each run (repeat, fold, seed) and averaged over runs; resamples draw
     whole patients, the same ones for every model. A number that does not exist is null and says
     why.
 
+    Args:
+        predictions: Tables of one model or several.
+        settings: How predictions become numbers.
+        divisions: By what the patients are divided into subgroups, each with its own numbers.
+
     Raises:
         DataError: If a table does not keep the contract.
     """
     judged, entries = [], []
     models = models_of(predictions)
-    resampler = Resampler(Resampling(settings.bootstraps, settings.seed, settings.level))
+    resampler = Resampler(Resampling.asked(settings))
     with stage("evaluating models", len(models)) as advance:
         for model in models:
             judged.append(_judge(model, settings, resampler))
             one = judged[-1]
-            entries.append(described(one.model, one.question, one.metrics, settings))
+            entries.append(
+                {
+                    **described(one.model, one.question, one.metrics, settings, resampler),
+                    "subgroups": [
+                        subgroups_of(model.test, one.question, settings, division)
+                        for division in divisions
+                    ],
+                }
+            )
             advance(1)
     return Evaluation(
         {
@@ -109,7 +136,7 @@ def compare(
             hint="give tables that predict the same thing for the same patients",
         )
     require_comparable(models)
-    resampler = Resampler(Resampling(settings.bootstraps, settings.seed, settings.level))
+    resampler = Resampler(Resampling.asked(settings))
     return _comparison([_judge(one, settings, resampler) for one in models], metric, settings)
 
 
@@ -167,13 +194,30 @@ def _differences(
     if len(kept) < 2:
         return (), ""
     models, question = [one.model for one in kept], kept[0].question
-    plain = metric == "auc" and question.horizon is None
+    # Risks of different runs share no scale, so DeLong's ranks are those of one run.
+    plain = metric == "auc" and question.horizon is None and len(models[0].test.run_masks) == 1
+    drawn = {one.model.name: one.metrics[metric] for one in kept}
     if plain and all(model.test.one_row_a_patient for model in models):
         try:
             found = delong_differences(models, question, settings.level)
         except UndefinedMetricError:
             pass
         else:
-            return found, "DeLong, paired; Holm"
-    drawn = {one.model.name: one.metrics[metric] for one in kept}
-    return paired_differences(models, drawn, settings.level), "patient bootstrap, paired; Holm"
+            return _over_runs(found, kept, metric, settings.level), "DeLong, paired; Holm"
+    found = paired_differences(models, drawn, settings.level)
+    by_influence = all(one.influence is not None for one in drawn.values())
+    method = "infinitesimal jackknife" if by_influence else "patient bootstrap"
+    return _over_runs(found, kept, metric, settings.level), f"{method}, paired; Holm"
+
+
+def _over_runs(
+    found: tuple[Difference, ...], kept: Sequence[_Judged], metric: str, level: float
+) -> tuple[Difference, ...]:
+    by_name = {one.model.name: one for one in kept}
+
+    def tested(difference: Difference) -> Estimate:
+        one, other = by_name[difference.first], by_name[difference.second]
+        drawn = one.metrics[metric], other.metrics[metric]
+        return difference_over_runs(one.model, other.model, *drawn, level)
+
+    return tuple(replace(one, over_runs=estimated(partial(tested, one))) for one in found)

@@ -56,6 +56,33 @@ def read_predictions(
     return predictions
 
 
+def read_column(
+    path: Path, column: str, mapping: Mapping[str, str] | None = None
+) -> pl.DataFrame | None:
+    """A further column of a predictions table beside patient_id and landmark; None if it lacks it.
+
+    Args:
+        path: CSV or Parquet, as `read_predictions` reads it.
+        column: As the file calls it.
+        mapping: As `read_predictions` takes it.
+    """
+    table = _read_text(path)
+    if column not in table.columns:
+        return None
+    names = {_ALIAS.get(ours, ours): theirs for ours, theirs in (mapping or {}).items()}
+    patient = names.get("patient_id", "patient_id")
+    patient = "patient" if patient not in table.columns else patient
+    landmark = names.get("landmark", "landmark")
+    landmarks = (
+        pl.col(landmark).cast(pl.Float64, strict=False)
+        if landmark in table.columns
+        else pl.lit(0.0)
+    )
+    return table.select(
+        pl.col(patient).alias("patient_id"), landmarks.alias("landmark"), pl.col(column)
+    )
+
+
 def _read_text(path: Path) -> pl.DataFrame:
     try:
         table = (

@@ -9,7 +9,7 @@ import numpy as np
 
 from sequela.errors import UndefinedMetricError
 from sequela.evaluation.calibration import Forecast, calibration_measures, forecast
-from sequela.evaluation.discrimination import auc_of, concordance_of
+from sequela.evaluation.discrimination import antolini_of, auc_of, concordance_of
 from sequela.evaluation.estimate import Estimate, undefined
 from sequela.evaluation.outcome import Question
 from sequela.evaluation.recalibration import calibration_curve, calibration_slope
@@ -34,6 +34,7 @@ METRICS = {
     "npv": "share without the event among those called negative",
     "harrell_c": "Harrell's concordance of risk with time to event",
     "uno_c": "Uno's concordance, free of the censoring distribution",
+    "antolini_c": "Antolini's concordance of whole curves at each event's own time",
     "brier": "mean squared error of predicted probability at the horizon, IPCW",
     "brier_null": "the same for Kaplan-Meier (competing events: Aalen-Johansen)",
     "ipa": "index of prediction accuracy: 1 - brier / brier_null",
@@ -64,6 +65,7 @@ def metrics_of(
             lambda: concordance_of(rows, question, resampler, "harrell", question.horizon)
         ),
         "uno_c": _drawn(lambda: concordance_of(rows, question, resampler, "uno", horizon)),
+        "antolini_c": _drawn(lambda: antolini_of(rows, question, settings.level, question.horizon)),
         **_at_threshold(model, question, resampler),
         **_calibration(rows, question, settings, resampler),
     }

@@ -22,11 +22,15 @@ SCHEMA = {
     "patient_id": pl.String,
     "landmark": pl.Float64,  # day from the index date
     "entry": pl.Float64,  # days from the landmark, null where observed from the landmark on
-    "time": pl.Float64,  # days from the landmark
-    "event": pl.Int64,  # 0 censored, k >= 1 cause k
+    "time": pl.Float64,  # days from the landmark, null where no outcome is known
+    "event": pl.Int64,  # 0 censored, k >= 1 cause k, null where no outcome is known
     "risk": pl.Float64,  # higher is worse
 }
-"""Columns of the table; beside them stand `survival_<days>` columns, one a grid time."""
+"""Columns of the table; beside them stand `survival_<days>` columns, one a grid time.
+
+They hold the chance of not having had the event of the cause by then: one minus its cumulative
+incidence, patients with a competing event counting as free of it.
+"""
 
 _METADATA_KEY = "sequela"
 

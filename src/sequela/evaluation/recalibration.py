@@ -123,6 +123,9 @@ def spline_basis(
 ) -> Float[np.ndarray, "row term"]:
     """Restricted cubic spline: linear term, then one term for each knot but two.
 
+    Raises:
+        UndefinedMetricError: If the knots fall together.
+
     Source: Harrell 2015, eq. 2.25; R Hmisc::rcspline.eval.
     """
     first, last, inner = knots[0], knots[-1], knots[-2]

@@ -86,6 +86,7 @@ class ModelRows:
         test: The rows on which the model is judged.
         validation: The rows of the same runs on which thresholds are chosen; may be empty.
         provenance: Where the predictions come from.
+        runs: Repeat, fold and seed of each run, by its index.
     """
 
     name: str
@@ -96,6 +97,7 @@ class ModelRows:
     test: Rows
     validation: Rows
     provenance: Provenance
+    runs: tuple[tuple[int, int, int], ...]
 
 
 def models_of(predictions: Sequence[Predictions]) -> tuple[ModelRows, ...]:
@@ -113,7 +115,8 @@ def models_of(predictions: Sequence[Predictions]) -> tuple[ModelRows, ...]:
     if not found:
         raise DataError(
             "the predictions hold no row of split test or external",
-            hint="predict the test patients first",
+            hint="keep test patients (split.test above 0) and predict again, or predict another "
+            "cohort with `sequela predict --run`",
         )
     return tuple(found)
 
@@ -177,7 +180,7 @@ def _model(
     test, validation = (
         _rows(coded.filter(pl.col("split") == part)) for part in (split, "validation")
     )
-    return ModelRows(name, *key, split, test, validation, provenance)
+    return ModelRows(name, *key, split, test, validation, provenance, tuple(runs.rows()))
 
 
 def _rows(table: pl.DataFrame) -> Rows:
@@ -219,6 +222,12 @@ def check_table(table: pl.DataFrame) -> None:
         raise DataError(
             f"{', '.join(strange)}: not survival_ followed by a number of days",
             hint="name survival probabilities survival_365, survival_1826 …",
+        )
+    if len(table) and table["time"].is_null().all() and table["event"].is_null().all():
+        raise DataError(
+            "there is no outcome to evaluate: the predictions are of patients of whom nobody "
+            "knows what followed",
+            hint="add outcomes to the cohort and predict again",
         )
     needed = [name for name in SCHEMA if name != "entry"]
     faults = [(pl.col(name).is_null(), f"{name} is missing") for name in needed]

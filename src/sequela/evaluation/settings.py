@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 from pydantic import Field
 
 from sequela.settings import Settings
+
+Stated = Literal["apparent", "cross-validated", "held out", "temporally held out", "external"]
+"""Grades of evidence that the owner of predictions can state."""
 
 
 class EvaluationSettings(Settings):
@@ -16,12 +21,17 @@ class EvaluationSettings(Settings):
             which needs a regression.
         seed: Of those resamples.
         level: Of every confidence interval.
+        interval: How limits are read off the resamples: their percentiles, or percentiles corrected
+            for bias and skewness (BCa), which needs a further pass for each patient.
         horizon: Days after the landmark; None takes the predictions' own, which may be none.
         table_days: Where patients are counted as recurred or not in the risk-group table when there
             is no horizon (five years).
+        conformal_level: The chance with which lower bounds on the time to the event are to hold.
         thresholds: Predicted risks at which net benefit is asked.
         calibration_groups: Into how many groups of predicted risk calibration plots fall.
         curve_points: The most points of a plotted curve.
+        evidence: How the test patients were set apart, as the owner of the predictions states it;
+            needed only where the predictions do not show it.
         minimum_events: Events that a landmark number needs for its own row.
     """
 
@@ -29,9 +39,12 @@ class EvaluationSettings(Settings):
     curve_bootstraps: int = Field(default=200, ge=0)
     seed: int = 20260
     level: float = Field(default=0.95, gt=0, lt=1)
+    interval: Literal["percentile", "bca"] = "percentile"
     horizon: float | None = Field(default=None, gt=0)
     table_days: float = Field(default=1826.25, gt=0)
+    conformal_level: float = Field(default=0.9, gt=0, lt=1)
     thresholds: tuple[float, ...] = (0.05, 0.1, 0.15, 0.2, 0.25, 0.3, 0.4, 0.5)
     calibration_groups: int = Field(default=5, ge=2)
     curve_points: int = Field(default=400, ge=10)
+    evidence: Stated | None = None
     minimum_events: int = Field(default=10, ge=1)

@@ -104,8 +104,8 @@ def group_test(rows: Rows, groups: RiskGroups, cause: int) -> dict[str, object]:
         else:
             test, method = _robust_score(rows, groups, cause), "score test, robust by patient"
     except UndefinedMetricError as error:
-        return _test_json(None, "", error.message)
-    return _test_json(test, method, "")
+        return chi_squared_json(None, "", error.message)
+    return chi_squared_json(test, method, "")
 
 
 def _robust_score(rows: Rows, groups: RiskGroups, cause: int) -> ChiSquared:
@@ -122,7 +122,8 @@ def _robust_score(rows: Rows, groups: RiskGroups, cause: int) -> ChiSquared:
     return chi_squared_test(float(sums.sum() ** 2 / variance), 1)
 
 
-def _test_json(test: ChiSquared | None, method: str, reason: str) -> dict[str, object]:
+def chi_squared_json(test: ChiSquared | None, method: str, reason: str) -> dict[str, object]:
+    """A test as it stands in `evaluation.json`; null and the reason where it is undefined."""
     return {
         "statistic": test.statistic if test else None,
         "freedom": test.freedom if test else None,

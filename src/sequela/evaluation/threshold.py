@@ -62,7 +62,7 @@ def youden(
         control: How much it counts as one without.
 
     Raises:
-        UndefinedMetricError: If all risks are equal.
+        UndefinedMetricError: If all risks are equal, or all rows, or none, have the event.
 
     Source: Youden 1950; R pROC::coords(best.method = "youden").
     """
@@ -70,6 +70,8 @@ def youden(
     if len(values) < 2:
         raise UndefinedMetricError("no threshold parts risks that are all equal")
     cases, controls = np.bincount(place, case), np.bincount(place, control)
+    if not cases.any() or not controls.any():
+        raise UndefinedMetricError("Youden's index needs rows with and without the event")
     missed = cases.cumsum()[:-1] / cases.sum()
     spared = controls.cumsum()[:-1] / controls.sum()
     best = int(np.argmax(np.round(spared - missed, 12)))

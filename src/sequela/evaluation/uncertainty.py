@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field, replace
 from itertools import chain
+from typing import Literal
 
 import numpy as np
 from jaxtyping import Float, Int
 
 from sequela.errors import UndefinedMetricError
+from sequela.evaluation.bca import bca_limits
 from sequela.evaluation.estimate import Estimate
 from sequela.evaluation.outcome import Question
 from sequela.evaluation.rows import Rows
+from sequela.evaluation.settings import EvaluationSettings
 
 _CELLS = 2_000_000  # of one block of resamples, 16 MB
 _KEPT_CELLS = 16_000_000  # blocks kept for the next metric and the next model
@@ -26,6 +29,12 @@ class Resampling:
     count: int
     seed: int
     level: float
+    interval: Literal["percentile", "bca"] = "percentile"
+
+    @classmethod
+    def asked(cls, settings: EvaluationSettings) -> Resampling:
+        """What the settings ask for."""
+        return cls(settings.bootstraps, settings.seed, settings.level, settings.interval)
 
 
 @dataclass(frozen=True)
@@ -65,12 +74,33 @@ class Resampler:
             self._kept[key] = list(self._drawn(rows))
         yield from self._kept[key]
 
+    def left_out(self, rows: Rows) -> Iterator[tuple[Draw, ...]]:
+        """The rows without each patient in turn, block by block."""
+        yield from _by_run(rows, _without_each(rows.patient))
+
     def _drawn(self, rows: Rows) -> Iterator[tuple[Draw, ...]]:
-        masks = rows.run_masks
-        parts = [rows.take(mask) for mask in masks]
         as_they_are = np.ones((len(rows), 1))
-        for counts in chain([as_they_are], multiplicities(rows.patient, self.resampling)):
-            yield tuple(Draw(part, counts[mask]) for part, mask in zip(parts, masks, strict=True))
+        drawn = multiplicities(rows.patient, self.resampling)
+        yield from _by_run(rows, chain([as_they_are], drawn))
+
+
+def _by_run(
+    rows: Rows, blocks: Iterable[Float[np.ndarray, "row resample"]]
+) -> Iterator[tuple[Draw, ...]]:
+    masks = rows.run_masks
+    parts = [rows.take(mask) for mask in masks]
+    for counts in blocks:
+        yield tuple(Draw(part, counts[mask]) for part, mask in zip(parts, masks, strict=True))
+
+
+def _without_each(
+    patient: Int[np.ndarray, " row"],
+) -> Iterator[Float[np.ndarray, "row resample"]]:
+    patients, place = np.unique(patient, return_inverse=True)
+    block = max(1, _CELLS // max(len(patient), 1))
+    for start in range(0, len(patients), block):
+        gone = np.arange(start, min(start + block, len(patients)))
+        yield (place[:, None] != gone).astype(float)
 
 
 def _outcome_key(rows: Rows) -> bytes:
@@ -101,10 +131,19 @@ def multiplicities(
 
 @dataclass(frozen=True)
 class Drawn:
-    """An estimate, and the number in each resample (NaN where undefined) for paired comparisons."""
+    """An estimate, and what paired comparisons need.
+
+    Attributes:
+        estimate: The number with its interval.
+        draws: The number in each resample, NaN where undefined; empty where none were drawn.
+        influence: What each patient adds to the number, where the interval comes from that.
+        runs: The number of each run; empty where it was computed over all runs at once.
+    """
 
     estimate: Estimate
     draws: Float[np.ndarray, " resample"]
+    influence: Float[np.ndarray, " patient"] | None = None
+    runs: Float[np.ndarray, " run"] = field(default_factory=lambda: np.empty(0))
 
 
 def measured(rows: Rows, measure: Measure, resampler: Resampler) -> Drawn:
@@ -116,14 +155,42 @@ def measured(rows: Rows, measure: Measure, resampler: Resampler) -> Drawn:
     Source: Efron & Tibshirani 1993, chapter 13; clusters: Field & Welsh 2007.
     """
     parts = [rows.take(mask) for mask in rows.run_masks]
-    averages = [
-        np.mean([measure(part, draw) for part, draw in zip(parts, draws, strict=True)], axis=0)
-        for draws in resampler.blocks(rows)
-    ]
-    value, draws = float(averages[0][0]), np.concatenate(averages[1:] or [np.empty(0)])
+
+    def over_runs(blocks: Iterable[tuple[Draw, ...]]) -> list[Float[np.ndarray, "run resample"]]:
+        return [
+            np.stack([measure(part, draw) for part, draw in zip(parts, draws, strict=True)])
+            for draws in blocks
+        ]
+
+    blocks = over_runs(resampler.blocks(rows))
+    runs, resampling = blocks[0][:, 0], resampler.resampling
+    value = float(runs.mean())
+    draws = np.concatenate([block.mean(axis=0) for block in blocks[1:]] or [np.empty(0)])
     if not np.isfinite(value):
         raise UndefinedMetricError("the number does not exist for these patients")
-    return Drawn(summarised(value, draws, resampler.resampling), draws)
+    estimate = summarised(value, draws, resampling)
+    if resampling.interval == "bca" and estimate.low is not None:
+        left_out = np.concatenate(
+            [block.mean(axis=0) for block in over_runs(resampler.left_out(rows))]
+        )
+        estimate = _corrected(estimate, draws[np.isfinite(draws)], left_out)
+    return Drawn(estimate, draws, runs=runs)
+
+
+def _corrected(
+    estimate: Estimate,
+    draws: Float[np.ndarray, " resample"],
+    left_out: Float[np.ndarray, " patient"],
+) -> Estimate:
+    """The estimate with BCa limits; without limits, and why, where there are none."""
+    assert estimate.value is not None  # noqa: S101
+    assert estimate.level is not None  # noqa: S101
+    try:
+        low, high = bca_limits(estimate.value, draws, left_out, estimate.level)
+    except UndefinedMetricError as error:
+        reason = f"no BCa interval: {error.message}"
+        return replace(estimate, low=None, high=None, level=None, method="", reason=reason)
+    return replace(estimate, low=low, high=high, method="patient bootstrap, BCa")
 
 
 def summarised(

@@ -12,9 +12,10 @@ from typing import Literal
 
 import polars as pl
 
+from sequela.cohort.tables import write_table
 from sequela.errors import DataError, UsageError
 from sequela.importers.dicom_header import Mammogram, NotTaken, read_header
-from sequela.importers.import_report import ImportFinding, ImportReport, write_table
+from sequela.importers.import_report import ImportFinding, ImportReport
 from sequela.importers.index_dates import read_index_dates
 from sequela.importers.pseudonyms import (
     Pseudonyms,

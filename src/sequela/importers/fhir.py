@@ -10,6 +10,7 @@ from pathlib import Path
 
 import polars as pl
 
+from sequela.cohort.tables import write_table
 from sequela.errors import DataError, UsageError
 from sequela.importers.fhir_bundle import Resource, items, read_bundle, text
 from sequela.importers.fhir_notes import (
@@ -18,7 +19,7 @@ from sequela.importers.fhir_notes import (
     parsed_day,
     told_by,
 )
-from sequela.importers.import_report import ImportFinding, ImportReport, write_table
+from sequela.importers.import_report import ImportFinding, ImportReport
 from sequela.importers.index_dates import read_index_dates, write_index_dates
 from sequela.importers.pseudonyms import (
     Pseudonyms,

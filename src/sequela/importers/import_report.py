@@ -8,8 +8,8 @@ from pathlib import Path
 
 import polars as pl
 
+from sequela.cohort.tables import write_table
 from sequela.importers.status import Status
-from sequela.storage import atomic
 
 FILE_NAME = "import-report.csv"
 
@@ -19,7 +19,7 @@ class ImportFinding:
     """One file that was not taken as it is.
 
     Attributes:
-        file: Its path relative to the source folder.
+        file: Its path relative to the source folder; with `:LINE` where a line of it is meant.
         status: noted (taken, with a remark), set aside (not what we import), refused (ours,
             but must not be used) or unreadable.
         reason: One sentence.
@@ -53,10 +53,3 @@ class ImportReport:
         rows = [(finding.file, finding.status, finding.reason) for finding in self.findings]
         schema = {"file": pl.String, "status": pl.String, "reason": pl.String}
         return write_table(pl.DataFrame(rows, schema=schema, orient="row"), folder / FILE_NAME)
-
-
-def write_table(table: pl.DataFrame, path: Path) -> Path:
-    """Write a table as CSV, whole or not at all."""
-    with atomic(path) as temporary:
-        table.write_csv(temporary)
-    return path

@@ -10,8 +10,9 @@ from pathlib import Path
 
 import polars as pl
 
+from sequela.cohort.tables import write_table
 from sequela.errors import DataError, UsageError
-from sequela.importers.import_report import ImportFinding, ImportReport, write_table
+from sequela.importers.import_report import ImportFinding, ImportReport
 from sequela.storage import atomic, require_space
 
 _REQUIRED = ("file", "exam", "side", "view")

@@ -11,9 +11,9 @@ from pydantic import ConfigDict, Field
 
 from sequela.cohort.findings import errors
 from sequela.cohort.manifest import FILE_NAME, Covariate, Endpoint, Manifest, TableSource
-from sequela.cohort.tables import MISSING, ROW, mapped_table, read_rows
+from sequela.cohort.tables import MISSING, ROW, mapped_table, read_rows, write_table
 from sequela.errors import DataError, UsageError
-from sequela.importers.import_report import ImportFinding, ImportReport, write_table
+from sequela.importers.import_report import ImportFinding, ImportReport
 from sequela.settings import Settings, read_settings
 from sequela.storage import write_text
 
@@ -193,7 +193,7 @@ def _outcomes(
         usable = (pl.col("time") > 0) & pl.col("event").is_not_null()
         left_out = table.filter(usable.not_().fill_null(value=True))
         findings += [
-            ImportFinding(file, "noted", f"line {row}: no time above zero, or no event, of {name}")
+            ImportFinding(f"{file}:{row}", "noted", f"no time above zero, or no event, of {name}")
             for row in left_out[ROW]
         ]
         tables.append(table.filter(usable).drop(ROW))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -57,14 +58,15 @@ def explain(run: Run, project: Project, *, show_texts: bool | None = None) -> Pa
     told = Told(followup, metadata["cause"], metadata["horizon"], metadata["protocol"]["endpoint"])
     folder = project.work / "explanations"
     with owned(folder):
-        _clear(folder)
+        fresh = _fresh(folder)
         content = {
             "run": run.name,
             "rule": RULE,
-            "patients": _patients(subject, choices, told, folder),
+            "patients": _patients(subject, choices, told, fresh),
             "checks": _checks(subject, project, happened),
         }
-        write_json(folder / FILE_NAME, content)
+        write_json(fresh / FILE_NAME, content)
+        _replace(folder, fresh)
     return folder
 
 
@@ -162,11 +164,27 @@ def _sources(project: Project, trained: Trained) -> Sources:
     return sources
 
 
-def _clear(folder: Path) -> None:
-    """Remove an earlier explanation, its JSON first: without it the images mean nothing."""
+def _fresh(folder: Path) -> Path:
+    """An empty folder in which the explanation is made, while an earlier one stands."""
+    fresh = folder / ".new"
+    if fresh.exists():
+        shutil.rmtree(fresh)
+    fresh.mkdir()
+    return fresh
+
+
+def _replace(folder: Path, fresh: Path) -> None:
+    """Put the new explanation in place of an earlier one.
+
+    The JSON goes first and comes last: without it the images mean nothing.
+    """
     (folder / FILE_NAME).unlink(missing_ok=True)
     for path in folder.glob("patient-*.png"):
         path.unlink()
+    for path in sorted(fresh.glob("*.png")):
+        path.replace(folder / path.name)
+    (fresh / FILE_NAME).replace(folder / FILE_NAME)
+    fresh.rmdir()
 
 
 def _checks(

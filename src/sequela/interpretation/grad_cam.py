@@ -54,7 +54,11 @@ def grad_cam(
 
 @contextmanager
 def recorded_features(backbone: nn.Module) -> Iterator[list[Tensor]]:
-    """The feature maps that pass a timm network, before it pools them."""
+    """The feature maps that pass a timm network, before it pools them.
+
+    Raises:
+        UsageError: If the network has no feature map.
+    """
     inner: Callable[..., Any] | None = getattr(backbone, "forward_features", None)
     if inner is None:
         raise UsageError(

@@ -15,13 +15,17 @@ Score: TypeAlias = Callable[[Float[Tensor, "patient logit"]], Float[Tensor, " pa
 
 
 def risk_score(head: Head) -> Score:
-    """A patient's risk on a scale without a ceiling: its logit, or the logarithm of the hazard.
+    """A patient's risk on a scale without a ceiling: the logit of a probability, or a logarithm.
 
-    On the scale of probabilities a patient at high risk has hardly a gradient left.
+    On the scale of probabilities, and of their logarithms, a patient at high risk has hardly a
+    gradient left. Expected mortality, which a hazard head tells without a horizon, has a logarithm.
     """
     if isinstance(head, BinaryHead):
         return lambda logits: logits[:, 0]
-    return lambda logits: head.risk(logits).log()
+    if head.horizon is None:
+        return lambda logits: head.risk(logits).log()
+    # In double precision, for a logit takes the difference of the risk from 1.
+    return lambda logits: head.risk(logits.double()).logit(eps=1e-12).to(logits.dtype)
 
 
 @contextmanager

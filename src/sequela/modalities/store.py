@@ -92,8 +92,8 @@ class ImageStore:
             raise LockedError(
                 "the images were prepared with another pixel policy than the model was trained "
                 f"on ({self.policy.fingerprint[:12]}, expected {fingerprint[:12]})",
-                hint="run `sequela prepare` with the images section of the run's config.yaml, "
-                "into another folder",
+                hint="run `sequela prepare COHORT --run RUN --work ANOTHER-FOLDER`, which prepares "
+                "as the run's images were",
             )
 
 

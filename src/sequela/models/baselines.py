@@ -1,4 +1,8 @@
-"""What every results table prints beside the models: no images, no notes, no torch."""
+"""What every results table prints beside the models: no images, no notes, no torch.
+
+Where other events compete, `survival` is one minus the cumulative incidence of the cause: the
+chance of not having had this event by then, whether or not another came first.
+"""
 
 from __future__ import annotations
 
@@ -14,9 +18,10 @@ from sequela.cohort.manifest import Covariate
 from sequela.cohort.patient import Case
 from sequela.errors import DataError
 from sequela.modalities.clinical import ClinicalScaler
+from sequela.survival.aalen_johansen import aalen_johansen
+from sequela.survival.cause_specific import incidence_of_hazards
 from sequela.survival.cox import fit_cox
 from sequela.survival.followup import Followup
-from sequela.survival.kaplan_meier import kaplan_meier
 from sequela.survival.risk_sets import step
 
 BaselineName = Literal["kaplan-meier", "cox-clinical", "timing-only"]
@@ -27,6 +32,7 @@ BASELINE_WORDS: Mapping[BaselineName, str] = {
     "timing-only": "ridge Cox on when exams were made; what it reaches, the design gives away",
 }
 TIMING = ("landmark", "gap", "exams")
+_TOGETHER = 1024  # patients whose hazards at every moment are held at once
 
 
 @dataclass(frozen=True)
@@ -48,11 +54,13 @@ class BaselineInputs:
 
 @dataclass(frozen=True)
 class KaplanMeierBaseline:
-    """The same survival for everyone: that of the training patients.
+    """The same for everyone: one minus the incidence among training patients (Aalen-Johansen).
+
+    With one cause that is the Kaplan-Meier curve.
 
     Attributes:
         times: Days at which it steps.
-        steps: Survival from each of them on.
+        steps: The chance of being free of the event from each of them on.
         horizon: Days within which risk is told; None for the last time.
     """
 
@@ -79,41 +87,76 @@ class KaplanMeierBaseline:
 
 
 @dataclass(frozen=True)
-class CoxBaseline:
-    """Cox's model of a few numbers a patient, with a ridge penalty.
+class CauseHazard:
+    """Cox's model of the hazard of one cause, or of all its rivals together.
 
     Attributes:
-        scaler: Of the clinical covariates; None reads the timing of exams instead.
-        features: Names of the numbers that vary among training patients.
-        columns: Where those stand among all numbers.
-        coefficients: Log hazard ratio of each.
+        coefficients: Log hazard ratio of each number.
         centre: Training mean of each.
         times: Days at which the baseline hazard steps.
         hazard: Cumulative baseline hazard from each of them on.
     """
 
-    scaler: ClinicalScaler | None
-    features: tuple[str, ...]
-    columns: tuple[int, ...]
     coefficients: tuple[float, ...]
     centre: tuple[float, ...]
     times: tuple[float, ...]
     hazard: tuple[float, ...]
 
+    def added(
+        self, numbers: Float[np.ndarray, "patient feature"], moments: Float[np.ndarray, " moment"]
+    ) -> Float[np.ndarray, "patient moment"]:
+        """What each moment adds to each patient's cumulative hazard."""
+        level = step(np.array(self.times), np.array(self.hazard), moments, before=0.0)
+        relative = np.exp((numbers - self.centre) @ np.array(self.coefficients))
+        added: Float[np.ndarray, "patient moment"] = np.outer(relative, np.diff(level, prepend=0.0))
+        return added
+
+
+@dataclass(frozen=True)
+class CoxBaseline:
+    """Cox's model of a few numbers a patient, with a ridge penalty; one a cause where they compete.
+
+    Attributes:
+        scaler: Of the clinical covariates; None reads the timing of exams instead.
+        features: Names of the numbers that vary among training patients.
+        columns: Where those stand among all numbers.
+        cause: The hazard of the event of interest.
+        competing: That of all other events together; None where training saw none.
+        horizon: Days within which risk is told; None for the last training event.
+    """
+
+    scaler: ClinicalScaler | None
+    features: tuple[str, ...]
+    columns: tuple[int, ...]
+    cause: CauseHazard
+    competing: CauseHazard | None
+    horizon: float | None
+
     def risk(self, inputs: BaselineInputs) -> Float[np.ndarray, " patient"]:
-        """Log relative hazard, 0 at the training mean; higher is worse."""
-        numbers = _numbers(inputs, self.scaler)[1][:, list(self.columns)]
-        risk: Float[np.ndarray, " patient"] = (numbers - self.centre) @ np.array(self.coefficients)
-        return risk
+        """Probability of the event by the horizon; higher is worse."""
+        end = self.cause.times[-1] if self.horizon is None else self.horizon
+        return self._incidence(inputs, (end,))[:, 0]
 
     def survival(
         self, inputs: BaselineInputs, times: tuple[float, ...]
     ) -> Float[np.ndarray, "patient time"]:
-        """Probability of being free of the event at `times`; level past the last event."""
-        hazard = step(np.array(self.times), np.array(self.hazard), np.array(times), before=0.0)
-        survival: Float[np.ndarray, "patient time"]
-        survival = np.exp(-np.exp(self.risk(inputs))[:, None] * hazard)
-        return survival
+        """Probability of not having had the event at `times`; level past the last event."""
+        return 1 - self._incidence(inputs, times)
+
+    def _incidence(
+        self, inputs: BaselineInputs, times: tuple[float, ...]
+    ) -> Float[np.ndarray, "patient time"]:
+        numbers = _numbers(inputs, self.scaler)[1][:, list(self.columns)]
+        rival = self.competing
+        moments = np.union1d(self.cause.times, () if rival is None else rival.times)
+        moments = moments[moments <= max(times)]
+        found = np.zeros((len(inputs), len(times)))
+        for rows in np.array_split(np.arange(len(inputs)), len(inputs) // _TOGETHER + 1):
+            cause = self.cause.added(numbers[rows], moments)
+            other = np.zeros_like(cause) if rival is None else rival.added(numbers[rows], moments)
+            steps = np.pad(incidence_of_hazards(cause, other), ((0, 0), (1, 0)))
+            found[rows] = steps[:, np.searchsorted(moments, times, side="right")]
+        return found
 
     def state(self) -> dict[str, Any]:
         """What `baseline_from_state` needs, as JSON holds it."""
@@ -133,53 +176,64 @@ def fit_baseline(
     cause: int = 1,
     ridge: float = 1.0,
 ) -> Baseline:
-    """The baseline of that name, fitted on training patients; competing events are censored.
+    """The baseline of that name, fitted on training patients.
 
     Args:
         name: One of `BASELINES`.
         inputs: Training cases.
         train: Their follow-up.
         clinical: Which covariates are used, and their kinds (`manifest.clinical`).
-        horizon: Days within which Kaplan-Meier tells the risk.
-        cause: The event of interest.
+        horizon: Days within which risk is told; None for the last event.
+        cause: The event of interest; others compete.
         ridge: Penalty on squared log hazard ratios a standard deviation.
 
     Raises:
         DataError: If there is nothing to fit on: no covariate, or none that varies.
         UndefinedMetricError: If no training patient has the event.
     """
-    event = train.event == cause
     match name:
         case "kaplan-meier":
-            curve = kaplan_meier(train.time, event, entry=train.entry)
-            return KaplanMeierBaseline(
-                tuple(curve.time.tolist()), tuple(curve.survival.tolist()), horizon
-            )
+            curve = aalen_johansen(train.time, train.event, cause=cause, entry=train.entry)
+            steps = tuple((1 - curve.incidence).tolist())
+            return KaplanMeierBaseline(tuple(curve.time.tolist()), steps, horizon)
         case "cox-clinical":
             scaler = ClinicalScaler.fit(inputs.covariates, clinical)
-            return _fit_cox(scaler, inputs, train, event, ridge)
+            return _fit_cox(scaler, inputs, train, cause=cause, horizon=horizon, ridge=ridge)
         case "timing-only":
-            return _fit_cox(None, inputs, train, event, ridge)
+            return _fit_cox(None, inputs, train, cause=cause, horizon=horizon, ridge=ridge)
         case _:
             assert_never(name)
 
 
 def baseline_from_state(state: Mapping[str, Any]) -> Baseline:
     """The baseline whose `state()` this is."""
-    fields: dict[str, Any] = {
-        key: tuple(value) if isinstance(value, list) else value for key, value in state.items()
-    }
+    fields = _tuples(state)
     if "steps" in fields:
         return KaplanMeierBaseline(**fields)
-    scaler = fields.pop("scaler")
-    return CoxBaseline(scaler and ClinicalScaler.from_state(scaler), **fields)
+    scaler, rival = fields["scaler"], fields["competing"]
+    return CoxBaseline(
+        scaler and ClinicalScaler.from_state(scaler),
+        fields["features"],
+        fields["columns"],
+        CauseHazard(**_tuples(fields["cause"])),
+        rival and CauseHazard(**_tuples(rival)),
+        fields["horizon"],
+    )
+
+
+def _tuples(state: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        name: tuple(value) if isinstance(value, list) else value for name, value in state.items()
+    }
 
 
 def _fit_cox(
     scaler: ClinicalScaler | None,
     inputs: BaselineInputs,
     train: Followup,
-    event: Bool[np.ndarray, " patient"],
+    *,
+    cause: int,
+    horizon: float | None,
     ridge: float,
 ) -> CoxBaseline:
     names, numbers = _numbers(inputs, scaler)
@@ -189,15 +243,32 @@ def _fit_cox(
             f"a Cox model needs a number that varies; of {len(names)}, none does",
             hint="declare clinical covariates in the manifest, or leave this baseline out",
         )
-    cox = fit_cox(numbers[:, columns], train.time, event, entry=train.entry, ridge=ridge)
+    rivals = (train.event > 0) & (train.event != cause)
+    used = numbers[:, columns]
     return CoxBaseline(
         scaler,
         tuple(names[column] for column in columns),
         tuple(columns.tolist()),
+        _fit_hazard(used, train, train.event == cause, ridge),
+        _fit_hazard(used, train, rivals, ridge) if rivals.any() else None,
+        horizon,
+    )
+
+
+def _fit_hazard(
+    numbers: Float[np.ndarray, "patient feature"],
+    train: Followup,
+    event: Bool[np.ndarray, " patient"],
+    ridge: float,
+) -> CauseHazard:
+    """Of one cause, those struck by another being censored; only where events fall it steps."""
+    cox = fit_cox(numbers, train.time, event, entry=train.entry, ridge=ridge)
+    steps = np.diff(cox.baseline_hazard, prepend=0.0) > 0
+    return CauseHazard(
         tuple(cox.coefficients.tolist()),
         tuple(cox.centre.tolist()),
-        tuple(cox.baseline_time.tolist()),
-        tuple(cox.baseline_hazard.tolist()),
+        tuple(cox.baseline_time[steps].tolist()),
+        tuple(cox.baseline_hazard[steps].tolist()),
     )
 
 

@@ -1,7 +1,7 @@
 """Heads: what a model's logits say about the outcome; the only place that knows.
 
-A competing event ends the exposure without the event of interest, so that every hazard here is
-cause-specific and every probability is that of a world without the competing event.
+Every probability is of the world as it is, where another event may come first and then the event of
+interest does not: risk is the cumulative incidence of the cause, survival one minus it.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from typing import Any, Literal, TypeAlias, assert_never
 import numpy as np
 import torch
 import torch.nn.functional as F
+from einops import rearrange
 from jaxtyping import Bool, Float
 from pydantic import Field
 from torch import Tensor
@@ -20,7 +21,7 @@ from torch import Tensor
 from sequela.errors import DataError, UndefinedMetricError, UsageError
 from sequela.settings import Settings
 from sequela.survival.followup import Followup
-from sequela.survival.losses import discrete_hazard_loss
+from sequela.survival.losses import discrete_hazard_loss, log_outcomes
 from sequela.survival.time_bins import TimeBins
 
 
@@ -31,7 +32,7 @@ class BinaryHeadConfig(Settings):
 
 
 class DiscreteHazardHeadConfig(Settings):
-    """One logit a bin of time: the hazard of the event there.
+    """One logit a bin of time: the hazard there; two where other events compete.
 
     Attributes:
         bins: How many, at most; training events fall evenly into them.
@@ -115,49 +116,56 @@ class BinaryHead:
 
 @dataclass(frozen=True)
 class DiscreteHazardHead:
-    """Hazard of the event in bins of time.
+    """Hazards in bins of time: of the event and, where training saw others, of these together.
 
     Attributes:
         bins: Placed by training events; the last ends at the horizon, where there is one.
         horizon: Days, or None.
         cause: The event of interest.
+        competing: Whether the other events have a hazard of their own; else they are censored.
     """
 
     bins: TimeBins
     horizon: float | None
     cause: int = 1
+    competing: bool = False
 
     @property
     def logits(self) -> int:
-        """Numbers a patient that the model gives."""
-        return self.bins.count
+        """Numbers a patient that the model gives: those of a bin stand together."""
+        return self.bins.count * (1 + self.competing)
 
     @property
     def grid(self) -> tuple[float, ...]:
         """The ends of the bins, in days; survival is defined between 0 and the last."""
         return self.bins.bounds[1:]
 
-    def loss(self, logits: Float[Tensor, "patient bin"], followup: Followup) -> Float[Tensor, ""]:
+    def loss(self, logits: Float[Tensor, "patient logit"], followup: Followup) -> Float[Tensor, ""]:
         """Mean negative log-likelihood; what follows the last bin's end is not looked at."""
-        event = (followup.event == self.cause) & (followup.time <= self.bins.end)
-        last = self.bins.assign(followup.time)
-        device = logits.device
+        other = int(self.competing) * 2
+        event = np.where(followup.event == self.cause, 1, np.where(followup.event > 0, other, 0))
+        seen = np.where(followup.time <= self.bins.end, event, 0)
+        last = torch.from_numpy(self.bins.assign(followup.time)).to(logits.device)
         return discrete_hazard_loss(
-            logits, torch.from_numpy(last).to(device), torch.from_numpy(event).to(device)
+            self._by_bin(logits), last, torch.from_numpy(seen).to(logits.device)
         )
 
-    def risk(self, logits: Float[Tensor, "patient bin"]) -> Float[Tensor, " patient"]:
+    def risk(self, logits: Float[Tensor, "patient logit"]) -> Float[Tensor, " patient"]:
         """Probability of the event by the horizon; without one, the expected mortality.
 
-        Expected mortality is the cumulative hazard summed over the bins' ends (Ishwaran 2008).
+        Expected mortality is the cumulative cause-specific hazard summed over the bins' ends
+        (Ishwaran 2008; for competing risks Ishwaran 2014).
         """
-        log_survival = F.logsigmoid(-logits).cumsum(dim=1)
-        return -log_survival.sum(dim=1) if self.horizon is None else -log_survival[:, -1].expm1()
+        if self.horizon is not None:
+            return self._incidence(logits, (self.bins.end,))[:, 0]
+        outcomes = log_outcomes(self._by_bin(logits))
+        spared = torch.cat([outcomes[:, :, :1], outcomes[:, :, 2:]], dim=2).logsumexp(dim=2)
+        return -spared.cumsum(dim=1).sum(dim=1)
 
     def survival(
-        self, logits: Float[Tensor, "patient bin"], times: tuple[float, ...]
+        self, logits: Float[Tensor, "patient logit"], times: tuple[float, ...]
     ) -> Float[Tensor, "patient time"]:
-        """Probability of being free of the event; within a bin the hazard is constant.
+        """Probability of not having had the event; within a bin the hazards are constant.
 
         Raises:
             UndefinedMetricError: If a time lies past the end of the last bin.
@@ -167,11 +175,21 @@ class DiscreteHazardHead:
                 f"survival is known up to {self.bins.end:.0f} days, asked for {max(times):.0f}",
                 hint="ask for earlier times, or train with a longer horizon",
             )
-        days = np.asarray(times, dtype=np.float64)
-        bounds = np.asarray(self.bins.bounds)
+        return 1 - self._incidence(logits, times)
+
+    def _by_bin(self, logits: Float[Tensor, "patient logit"]) -> Float[Tensor, "patient bin cause"]:
+        return rearrange(logits, "patient (bin cause) -> patient bin cause", bin=self.bins.count)
+
+    def _incidence(
+        self, logits: Float[Tensor, "patient logit"], times: tuple[float, ...]
+    ) -> Float[Tensor, "patient time"]:
+        bounds, days = np.asarray(self.bins.bounds), np.asarray(times, dtype=np.float64)
         passed = np.clip((days - bounds[:-1, None]) / np.diff(bounds)[:, None], 0.0, 1.0)
-        shares = torch.from_numpy(passed).to(logits)
-        return torch.exp(F.logsigmoid(-logits) @ shares)
+        by_bin = self._by_bin(logits)
+        log_free = log_outcomes(by_bin)[:, :, 0]
+        of_cause = by_bin.softmax(dim=2)[:, :, 0] * (log_free.cumsum(dim=1) - log_free).exp()
+        struck = -torch.expm1(log_free[:, :, None] * torch.from_numpy(passed).to(logits))
+        return (of_cause[:, :, None] * struck).sum(dim=1)
 
     def state(self) -> dict[str, Any]:
         """What `head_from_state` needs, as JSON holds it."""
@@ -181,6 +199,7 @@ class DiscreteHazardHead:
             "end": self.bins.end,
             "horizon": self.horizon,
             "cause": self.cause,
+            "competing": self.competing,
         }
 
 
@@ -218,7 +237,8 @@ def fit_head(
             return BinaryHead(horizon, cause)
         case DiscreteHazardHeadConfig():
             bins = TimeBins.fit(train, config.bins, cause=cause, horizon=horizon)
-            return DiscreteHazardHead(bins, horizon, cause)
+            competing = bool(((train.event > 0) & (train.event != cause)).any())
+            return DiscreteHazardHead(bins, horizon, cause, competing)
         case _:
             assert_never(config)
 
@@ -234,7 +254,8 @@ def head_from_state(state: Mapping[str, Any]) -> Head:
             return BinaryHead(horizon, cause)
         case {"kind": "discrete-hazard", "edges": edges, "end": end, **rest}:
             bins = TimeBins(tuple(edges), end)
-            return DiscreteHazardHead(bins, rest["horizon"], rest["cause"])
+            competing = rest.get("competing", False)
+            return DiscreteHazardHead(bins, rest["horizon"], rest["cause"], competing)
         case _:
             raise DataError(
                 "the checkpoint holds no head that this version knows",

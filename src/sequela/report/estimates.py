@@ -37,6 +37,9 @@ class Estimate:
         Args:
             node: The part.
             reason: Why it is undefined, where the part does not say.
+
+        Raises:
+            TypeError: If the part is none of these.
         """
         match node:
             case None:

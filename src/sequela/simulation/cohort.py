@@ -10,6 +10,7 @@ import polars as pl
 import yaml
 
 from sequela.cohort.manifest import FILE_NAME
+from sequela.cohort.tables import write_table
 from sequela.errors import ResourceLimitError, UsageError
 from sequela.progress import stage
 from sequela.simulation import tables
@@ -40,7 +41,7 @@ def simulate(settings: SimulationSettings, folder: Path) -> None:
     if settings.images:
         require_space(unfinished, _bytes_at_most(settings, patients))
         images = _draw_images(settings, patients, unfinished)
-        _write_csv(tables.images_table(images), unfinished / "images.csv")
+        write_table(tables.images_table(images), unfinished / "images.csv")
         _write_parquet(tables.lesions_table(images), unfinished / "truth" / "lesions.parquet")
     text = yaml.safe_dump(
         tables.manifest(settings).model_dump(exclude_defaults=True, mode="json"), sort_keys=False
@@ -82,20 +83,15 @@ def _move_in(unfinished: Path, folder: Path) -> None:
 def _write_tables(
     settings: SimulationSettings, patients: list[SimulatedPatient], folder: Path
 ) -> None:
-    _write_csv(tables.patients_table(settings, patients), folder / "patients.csv")
-    _write_csv(tables.outcomes_table(patients), folder / "outcomes.csv")
-    _write_csv(tables.exams_table(patients), folder / "exams.csv")
-    _write_csv(tables.texts_table(settings, patients), folder / "texts.csv")
+    write_table(tables.patients_table(settings, patients), folder / "patients.csv")
+    write_table(tables.outcomes_table(patients), folder / "outcomes.csv")
+    write_table(tables.exams_table(patients), folder / "exams.csv")
+    write_table(tables.texts_table(settings, patients), folder / "texts.csv")
     truth = folder / "truth"
     _write_parquet(tables.oracle_table(settings, patients), truth / "oracle.parquet")
     _write_parquet(tables.latents_table(patients), truth / "latents.parquet")
-    _write_csv(tables.index_dates_table(patients), truth / "index_dates.csv")
+    write_table(tables.index_dates_table(patients), truth / "index_dates.csv")
     write_json(truth / "signals.json", settings.model_dump(mode="json", exclude={"workers"}))
-
-
-def _write_csv(table: pl.DataFrame, path: Path) -> None:
-    with atomic(path) as temporary:
-        table.write_csv(temporary)
 
 
 def _write_parquet(table: pl.DataFrame, path: Path) -> None:

@@ -93,5 +93,5 @@ def _size(
     told = patient.generator(Stream.NOTE, exam, 1).random() < settings.size_told
     if not told:
         return ""
-    category = int(np.searchsorted(SIZE_CUTS, radius_at(patient, patient.days[exam])))
-    return say(phrases.size[category])
+    radius = radius_at(settings.mammogram, patient, patient.days[exam])
+    return say(phrases.size[int(np.searchsorted(SIZE_CUTS, radius))])

@@ -21,11 +21,9 @@ SIDES: tuple[Side, ...] = ("L", "R")
 VIEWS: tuple[View, ...] = ("CC", "MLO")
 
 MEDIAN_RADIUS = 0.065
-"""Of the mass at the index date, as a share of the image's height."""
+"""Of the mass on the day that the image latent speaks of, as a share of the image's height."""
 RADIUS_PER_SD = 0.33
 """Log radius of one standard deviation of the image latent."""
-GROWTH_PER_SD = 0.14
-"""Log radius a year of one standard deviation of the change latent."""
 RADIUS_RANGE = (0.02, 0.19)
 
 _FAT, _GLAND, _MUSCLE, _SKIN, _MASS = 0.18, 0.55, 0.45, 0.42, 0.97
@@ -79,10 +77,10 @@ def _around(centre: float, reach: float, size: int) -> slice:
     return slice(max(0, int(centre - reach)), min(size, int(centre + reach) + 2))
 
 
-def radius_at(patient: SimulatedPatient, day: int) -> float:
+def radius_at(settings: MammogramSettings, patient: SimulatedPatient, day: int) -> float:
     """The radius of the patient's mass on a day, as a share of the image's height."""
     size = RADIUS_PER_SD * patient.latents.image
-    growth = GROWTH_PER_SD * patient.latents.change * day / YEAR
+    growth = settings.growth * patient.latents.change * (day - settings.size_day) / YEAR
     return float(np.clip(MEDIAN_RADIUS * np.exp(size + growth), *RADIUS_RANGE))
 
 
@@ -207,7 +205,7 @@ def place_lesion(
     shift = position(settings, patient, exam, view_key(patient.side, view)).shift
     row = (down_cc if view == "CC" else down_mlo) * settings.height + shift
     column = across * settings.width
-    radius = radius_at(patient, patient.days[exam]) * settings.height
+    radius = radius_at(settings, patient, patient.days[exam]) * settings.height
     if patient.side == "R":  # mirroring sends the angle a to pi - a
         column, phase = settings.width - 1 - column, -phase - lobes * np.pi
     return Lesion(float(row), float(column), radius, lobes, float(depth), float(phase))

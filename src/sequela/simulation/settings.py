@@ -44,7 +44,7 @@ class Signals(Settings):
     """The log-hazard of one standard deviation of each latent; 0 switches a signal off.
 
     Attributes:
-        image: Size of the mass at the index date, seen in the images alone.
+        image: Size of the mass on `mammogram.size_day`, seen in the images alone.
         text: Lymphovascular invasion, told in the notes alone.
         shared: Density of the breast, seen in the images and told in the notes.
         interaction: Size of the mass (images) times omitted radiotherapy (notes).
@@ -141,6 +141,9 @@ class MammogramSettings(Settings):
         height: Rows of an image.
         width: Columns of an image.
         noise: Standard deviation of the detector's noise, where brightness is 0 to 1.
+        growth: Log radius of the mass a year, of one standard deviation of the change latent.
+        size_day: The day on which the image latent alone is the mass's size. In the midst of the
+            visits, the size on any one of them tells little of the growth.
         transfer_syntaxes: Encodings, cycled over the images.
         displays: Ways from stored value to brightness, cycled over the exams.
     """
@@ -148,6 +151,8 @@ class MammogramSettings(Settings):
     height: int = Field(default=384, ge=64)
     width: int = Field(default=320, ge=64)
     noise: float = Field(default=0.015, ge=0, le=0.2)
+    growth: float = Field(default=0.14, ge=0)
+    size_day: float = Field(default=0.0, ge=0)
     transfer_syntaxes: tuple[TransferSyntax, ...] = Field(default=TRANSFER_SYNTAXES, min_length=1)
     displays: tuple[Display, ...] = Field(default=DISPLAYS, min_length=1)
 

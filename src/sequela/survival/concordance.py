@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
@@ -44,6 +44,9 @@ class Concordance:
     def standard_error(self, cluster: Int[np.ndarray, " patient"] | None = None) -> float:
         """The infinitesimal jackknife's, summed over clusters where rows belong together.
 
+        Raises:
+            ValueError: If the concordance was computed without `influence`.
+
         Source: Therneau & Watson 2017; R survival::concordance.
         """
         influence = self.influence
@@ -53,6 +56,18 @@ class Concordance:
             place = np.unique(cluster, return_inverse=True)[1]
             influence = np.bincount(place, influence)
         return float(np.sqrt((influence**2).sum()))
+
+    def less(
+        self, other: Concordance, cluster: Int[np.ndarray, " patient"] | None = None
+    ) -> tuple[float, float]:
+        """This C minus that of another risk on the same patients, and its standard error.
+
+        Source: Therneau & Watson 2017; R survival::concordance of two models.
+        """
+        if self.influence is None or other.influence is None:
+            raise ValueError("concordance was computed without influence=True")
+        apart = replace(self, influence=self.influence - other.influence)
+        return self.value - other.value, apart.standard_error(cluster)
 
 
 def concordance(
@@ -86,30 +101,66 @@ def concordance(
     weight = begins.astype(float)
     if pairs == "uno":
         weight *= inverse_square(time, event)
+    counted = count_pairs(time, event, risk, weight, entry=entry, influence=influence)
+    return counted.concordance(_tied_events(time[begins], risk[begins]))
+
+
+_Parts = tuple[
+    Float[np.ndarray, " patient"], Float[np.ndarray, " patient"], Float[np.ndarray, " patient"]
+]
+
+
+@dataclass(frozen=True)
+class Pairs:
+    """Comparable pairs of each patient: concordant, of tied risk, all.
+
+    Attributes:
+        begun: Those in which the patient has the earlier event.
+        outlived: Those in which the patient is the other; None where not asked for.
+    """
+
+    begun: _Parts
+    outlived: _Parts | None
+
+    def concordance(self, tied_events: tuple[float, float]) -> Concordance:
+        """C of these pairs, given how many pairs of events at one time there are."""
+        concordant, tied, total = (float(part.sum()) for part in self.begun)
+        if total <= 0:
+            raise UndefinedMetricError(
+                "concordance needs patients who outlived an event, found none among "
+                f"{len(self.begun[0])} patients"
+            )
+        value = (concordant + tied / 2) / total
+        gained = self.outlived and _influence(self.begun, self.outlived, value, total)
+        return Concordance(
+            value=value,
+            concordant=concordant,
+            discordant=total - concordant - tied,
+            tied_risk=tied,
+            tied_time=tied_events[0],
+            tied_both=tied_events[1],
+            influence=gained,
+        )
+
+
+def count_pairs(
+    time: Float[np.ndarray, " patient"],
+    event: Bool[np.ndarray, " patient"],
+    risk: Float[np.ndarray, " patient"],
+    weight: Float[np.ndarray, " patient"],
+    *,
+    entry: Float[np.ndarray, " patient"] | None = None,
+    influence: bool = True,
+) -> Pairs:
+    """The comparable pairs of each patient, each weighing what its event does."""
     later = _as_earlier(time, event, risk, weight)
     if entry is not None:
         absent = _pairs_between(risk, np.ones(len(time)), -entry, -time)
         later = _less(later, absent, weight)
-    concordant, tied, total = (float(part.sum()) for part in later)
-    if total <= 0:
-        raise UndefinedMetricError(
-            f"concordance needs patients who outlived an event, found none for {int(event.sum())} "
-            f"events among {len(time)} patients"
-        )
-    value = (concordant + tied / 2) / total
     outlived = _as_later(time, event, risk, weight) if influence else None
     if outlived and entry is not None:
         outlived = _less(outlived, _pairs_between(-risk, weight, time, entry), None)
-    tied_time, tied_both = _tied_events(time[begins], risk[begins])
-    return Concordance(
-        value=value,
-        concordant=concordant,
-        discordant=total - concordant - tied,
-        tied_risk=tied,
-        tied_time=tied_time,
-        tied_both=tied_both,
-        influence=_influence(later, outlived, value, total) if outlived else None,
-    )
+    return Pairs(later, outlived)
 
 
 def inverse_square(
@@ -119,11 +170,6 @@ def inverse_square(
     moments, curve = censoring_survival(time, event, np.ones((len(time), 1)))
     before = step(moments, curve[:, 0], time, before=1.0, left=True)
     return np.divide(1.0, before**2, out=np.zeros(len(time)), where=before > 0)
-
-
-_Parts = tuple[
-    Float[np.ndarray, " patient"], Float[np.ndarray, " patient"], Float[np.ndarray, " patient"]
-]
 
 
 def _less(parts: _Parts, absent: _Parts, weight: Float[np.ndarray, " patient"] | None) -> _Parts:

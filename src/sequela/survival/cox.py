@@ -153,13 +153,13 @@ def fit_cox(
     entry, strata, cluster = (
         None if values is None else values[order] for values in (entry, strata, cluster)
     )
-    scale = _checked_scale(covariates, event)
+    scale = checked_scale(covariates, event)
     centre = covariates.mean(axis=0)
     scaled = (covariates - centre) / scale
     sets = exposure(time, event, entry=entry, strata=strata, ties=ties)
     null = partial_likelihood(scaled, np.zeros(len(scale)), sets)
-    fitted, coefficients = _newton(scaled, sets, null, ridge)
-    bread = _inverse(fitted.information + ridge * np.eye(len(scale)))
+    fitted, coefficients = maximised(scaled, sets, null, ridge)
+    bread = inverse(fitted.information + ridge * np.eye(len(scale)))
     naive = bread if ridge == 0 else bread @ fitted.information @ bread
     variance = naive if cluster is None else _sandwich(scaled, sets, fitted, bread, cluster)
     unscale = np.outer(1 / scale, 1 / scale)
@@ -173,16 +173,17 @@ def fit_cox(
         score=chi_squared_test(float(score), len(scale)),
         centre=centre,
         baseline_time=sets.time,
-        baseline_hazard=_baseline(sets, fitted),
+        baseline_hazard=baseline_hazard_of(sets, fitted),
         baseline_stratum=sets.stratum,
         patients=len(time),
         events=int(event.sum()),
     )
 
 
-def _checked_scale(
+def checked_scale(
     covariates: Float[np.ndarray, "patient feature"], event: Bool[np.ndarray, " patient"]
 ) -> Float[np.ndarray, " feature"]:
+    """Standard deviations of covariates that a model can be fitted to; else the reason why not."""
     if not event.any():
         raise UndefinedMetricError("a Cox model needs patients with the event, found none")
     scale: Float[np.ndarray, " feature"] = covariates.std(axis=0)
@@ -195,14 +196,15 @@ def _checked_scale(
     return scale
 
 
-def _newton(
+def maximised(
     scaled: Float[np.ndarray, "patient feature"], sets: Exposure, null: Partial, ridge: float
 ) -> tuple[Partial, Float[np.ndarray, " feature"]]:
+    """The partial likelihood at its maximum, from the null on, and the coefficients there."""
     coefficients, here = np.zeros(scaled.shape[1]), null
     penalty = ridge * np.eye(len(coefficients))
     for _ in range(_MAX_STEPS):
         gradient = here.gradient - ridge * coefficients
-        towards = _inverse(here.information + penalty) @ gradient
+        towards = inverse(here.information + penalty) @ gradient
         here, coefficients, moved = _halved(scaled, sets, here, coefficients, towards, ridge)
         if moved <= 1e-11 * (1 + np.abs(coefficients).max()):
             return here, coefficients
@@ -234,9 +236,10 @@ def _halved(
     return here, coefficients, 0.0
 
 
-def _inverse(
+def inverse(
     information: Float[np.ndarray, "feature feature"],
 ) -> Float[np.ndarray, "feature feature"]:
+    """The inverse of an information matrix, where there is one."""
     values, vectors = np.linalg.eigh(information)
     if values[0] <= 1e-13 * max(values[-1], 1e-300):
         raise UndefinedMetricError(
@@ -244,8 +247,7 @@ def _inverse(
             "separates those with the event from the rest",
             hint="leave that covariate out, or set a ridge penalty",
         )
-    inverse: Float[np.ndarray, "feature feature"] = (vectors / values) @ vectors.T
-    return inverse
+    return (vectors / values) @ vectors.T
 
 
 def _sandwich(
@@ -264,7 +266,7 @@ def _sandwich(
     return variance
 
 
-def _baseline(sets: Exposure, fitted: Partial) -> Float[np.ndarray, " moment"]:
+def baseline_hazard_of(sets: Exposure, fitted: Partial) -> Float[np.ndarray, " moment"]:
     """Cumulative baseline hazard at the covariate means, started anew in each stratum."""
     increments = sets.by_moment(1 / fitted.denominator) * np.exp(-fitted.shift)
     total = increments.cumsum()

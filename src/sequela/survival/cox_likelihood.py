@@ -12,6 +12,43 @@ Ties = Literal["efron", "breslow"]
 
 
 @dataclass(frozen=True)
+class Lingering:
+    """Patients who stay at risk after their own time, with a weight that falls (Fine-Gray).
+
+    Attributes:
+        since: For each patient, how many moments lie at or before the own time.
+        share: 1/G(T-) of those who stay, 0 of the others.
+        level: G(t-) at each moment; a patient who stays weighs `share * level` there.
+    """
+
+    since: Int[np.ndarray, " patient"]
+    share: Float[np.ndarray, " patient"]
+    level: Float[np.ndarray, " moment"]
+
+    def at_risk(
+        self, values: Float[np.ndarray, "patient *dim"]
+    ) -> Float[np.ndarray, "moment *dim"]:
+        """Weighted sum of `values` over those who stay, at each moment."""
+        joined = np.zeros((len(self.level) + 1, *values.shape[1:]))
+        np.add.at(joined, self.since, _times(self.share, values))
+        return _times(self.level, joined[:-1].cumsum(axis=0))
+
+    def endured(
+        self, increments: Float[np.ndarray, "moment *dim"]
+    ) -> Float[np.ndarray, "patient *dim"]:
+        """Weighted sum of `increments` over the moments at which each patient stayed."""
+        weighed = _times(self.level, increments)
+        tails = np.concatenate([weighed[::-1].cumsum(axis=0)[::-1], np.zeros_like(weighed[:1])])
+        return _times(self.share, tails[self.since])
+
+
+def _times(
+    factor: Float[np.ndarray, " any"], values: Float[np.ndarray, "any *dim"]
+) -> Float[np.ndarray, "any *dim"]:
+    return factor.reshape(-1, *[1] * (values.ndim - 1)) * values
+
+
+@dataclass(frozen=True)
 class Exposure:
     """Who is at risk at which event time, fixed before any coefficient is known.
 
@@ -30,6 +67,7 @@ class Exposure:
         event: Patients with the event, in the order of `moment`.
         time: Day of each moment.
         stratum: Stratum of each moment.
+        lingering: Who stays at risk after the own time; None for nobody.
     """
 
     order: Int[np.ndarray, " patient"]
@@ -45,12 +83,15 @@ class Exposure:
     event: Int[np.ndarray, " event"]
     time: Float[np.ndarray, " moment"]
     stratum: Int[np.ndarray, " moment"]
+    lingering: Lingering | None = None
 
     def at_risk(
         self, values: Float[np.ndarray, "patient *dim"]
     ) -> Float[np.ndarray, "moment *dim"]:
         """Sum of `values` over those at risk at each moment."""
         total = _tail_sums(values[self.order], self.from_moment, self.to_moment)
+        if self.lingering is not None:
+            total = total + self.lingering.at_risk(values)
         if self.entry_order is None or self.entry_from is None or self.entry_to is None:
             return total
         return total - _tail_sums(values[self.entry_order], self.entry_from, self.entry_to)
@@ -74,7 +115,8 @@ class Exposure:
         """Sum of `increments` over the moments at which each patient was at risk."""
         zero = np.zeros((1, *increments.shape[1:]))
         running = np.concatenate([zero, increments.cumsum(axis=0)])
-        return running[self.last] - running[self.first]
+        endured = running[self.last] - running[self.first]
+        return endured if self.lingering is None else endured + self.lingering.endured(increments)
 
 
 def exposure(
@@ -197,11 +239,14 @@ def _less_gone(
 
 
 def cumulative_hazard(
-    sets: Exposure, denominator: Float[np.ndarray, " event"]
+    sets: Exposure,
+    denominator: Float[np.ndarray, " event"],
+    weight: Float[np.ndarray, " event"] | None = None,
 ) -> Float[np.ndarray, " patient"]:
     """Baseline hazard that each patient endured; Efron's ties spare the tied their own share."""
-    endured = sets.endured(sets.by_moment(1 / denominator))
-    np.subtract.at(endured, sets.event, sets.by_moment(sets.gone / denominator)[sets.moment])
+    increments = (1.0 if weight is None else weight) / denominator
+    endured = sets.endured(sets.by_moment(increments))
+    np.subtract.at(endured, sets.event, sets.by_moment(sets.gone * increments)[sets.moment])
     return endured
 
 

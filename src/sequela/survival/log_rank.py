@@ -1,4 +1,4 @@
-"""The log-rank test of several groups, with strata and Peto-Peto weights."""
+"""The log-rank test of several groups, with strata and Fleming-Harrington weights."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ def log_rank(
     entry: Float[np.ndarray, " patient"] | None = None,
     strata: Int[np.ndarray, " patient"] | None = None,
     rho: float = 0.0,
+    gamma: float = 0.0,
 ) -> ChiSquared:
     """Whether groups have the same hazard.
 
@@ -27,12 +28,13 @@ def log_rank(
         group: To which group each patient belongs.
         entry: Days at which observation began; None for from the start.
         strata: Within which groups are compared.
-        rho: Weight survival^rho: 0 log-rank, 1 Peto & Peto.
+        rho: Weight survival^rho, which looks at early differences: 0 log-rank, 1 Peto & Peto.
+        gamma: Weight (1 - survival)^gamma, which looks at late ones.
 
     Raises:
         UndefinedMetricError: If there is one group only, or no event while two are at risk.
 
-    Source: Mantel 1966; Peto & Peto 1972; Harrington & Fleming 1982; R survival::survdiff.
+    Source: Mantel 1966; Peto & Peto 1972; Fleming & Harrington 1991, section 7.4; R survdiff.
     """
     names, code = np.unique(group, return_inverse=True)
     if len(names) < 2:
@@ -43,7 +45,7 @@ def log_rank(
     for one in np.unique(stratum):
         rows = stratum == one
         begun = None if entry is None else entry[rows]
-        parts = _one_stratum(time[rows], event[rows], code[rows], len(names), begun, rho)
+        parts = _one_stratum(time[rows], event[rows], code[rows], len(names), begun, (rho, gamma))
         difference, variance = difference + parts[0], variance + parts[1]
     informative = np.diag(variance) > 0
     kept = np.flatnonzero(informative)[:-1]
@@ -60,7 +62,7 @@ def _one_stratum(
     code: Int[np.ndarray, " patient"],
     groups: int,
     entry: Float[np.ndarray, " patient"] | None,
-    rho: float,
+    powers: tuple[float, float],
 ) -> tuple[Float[np.ndarray, " group"], Float[np.ndarray, "group group"]]:
     """Observed minus expected events of each group, and their hypergeometric variance."""
     member = [(code == number).astype(float) for number in range(groups)]
@@ -70,7 +72,8 @@ def _one_stratum(
     total, happened = at_risk.sum(axis=1), events.sum(axis=1)
     seen = happened > 0
     at_risk, events, total, happened = at_risk[seen], events[seen], total[seen], happened[seen]
-    weight = np.append(1.0, np.cumprod(1 - happened / total))[:-1] ** rho
+    survival = np.append(1.0, np.cumprod(1 - happened / total))[:-1]
+    weight = survival ** powers[0] * (1 - survival) ** powers[1]
     share = at_risk / total[:, None]
     difference = (weight[:, None] * (events - happened[:, None] * share)).sum(axis=0)
     spare = np.divide(total - happened, total - 1, out=np.zeros(len(total)), where=total > 1)

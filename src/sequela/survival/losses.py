@@ -1,7 +1,7 @@
 """Likelihoods of censored times as losses on logits; the one file here that knows torch.
 
-A competing event is passed as `event` False: it ends the exposure without the event of interest,
-so that every hazard here is cause-specific.
+To the piecewise and Cox losses a competing event is passed as `event` False: it ends the exposure
+without the event of interest, so that their hazards are cause-specific.
 """
 
 from __future__ import annotations
@@ -12,30 +12,39 @@ from torch import Tensor
 from torch.nn import functional as F
 
 
+def log_outcomes(
+    logits: Float[Tensor, "patient bin cause"],
+) -> Float[Tensor, "patient bin outcome"]:
+    """Log-probabilities of what a bin brings to who enters it: nothing, or one of the causes.
+
+    With one cause its logit is the log-odds of the event.
+
+    Source: Tutz & Schmid 2016, section 8.2 (multinomial logit, nothing as the reference).
+    """
+    return F.log_softmax(F.pad(logits, (1, 0)), dim=2)
+
+
 def discrete_hazard_loss(
-    logits: Float[Tensor, "patient bin"],
+    logits: Float[Tensor, "patient bin cause"],
     last_bin: Int[Tensor, " patient"],
-    event: Bool[Tensor, " patient"],
+    event: Int[Tensor, " patient"],
 ) -> Float[Tensor, ""]:
     """Mean negative log-likelihood of right-censored times under per-bin hazards.
 
-    A patient survives every bin before the last one seen. In that bin the event happens, or the
-    patient is censored (or has a competing event) having survived it.
+    A patient survives every bin before the last one seen. In that bin one of the causes strikes, or
+    the patient is censored having survived it.
 
     Args:
-        logits: Log-odds of the event in each bin, given survival up to it.
+        logits: As `log_outcomes` takes them.
         last_bin: The bin that holds the time of event or censoring.
-        event: True where the event of interest was observed.
+        event: 0 censored, k the k-th cause of `logits`.
 
-    Source: Brown 1975; Gensheimer & Narasimhan 2019, eq. 3.
+    Source: Brown 1975; Gensheimer & Narasimhan 2019, eq. 3; causes: Tutz & Schmid 2016, eq. 8.4.
     """
     bins = torch.arange(logits.shape[1], device=logits.device)
-    reached = bins == last_bin[:, None]
-    happened = reached & event[:, None]
-    survived = (bins < last_bin[:, None]) | (reached & ~event[:, None])
-    # logsigmoid(-x) is log(1 - hazard) without the cancellation near hazard 1.
-    log_likelihood = F.logsigmoid(logits) * happened + F.logsigmoid(-logits) * survived
-    return -log_likelihood.sum(dim=1).mean()
+    outcome = torch.where(bins == last_bin[:, None], event[:, None], 0)
+    happened = F.one_hot(outcome, logits.shape[2] + 1) * (bins <= last_bin[:, None])[:, :, None]
+    return -(log_outcomes(logits) * happened).sum(dim=(1, 2)).mean()
 
 
 def piecewise_hazard_loss(

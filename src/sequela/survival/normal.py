@@ -1,8 +1,8 @@
-"""The normal and chi-squared distributions, without scipy, which takes a second to import."""
+"""The normal, chi-squared and t distributions, without scipy, which takes a second to import."""
 
 from __future__ import annotations
 
-from math import erfc, exp, gamma, sqrt
+from math import atan, cos, erfc, exp, gamma, pi, sin, sqrt
 from statistics import NormalDist
 
 import numpy as np
@@ -34,3 +34,30 @@ def chi_squared_p(statistic: float, freedom: int) -> float:
     start = erfc(sqrt(half)) if odd else 0.0
     powers = (power + odd / 2 for power in range((freedom - odd) // 2))
     return min(1.0, start + exp(-half) * sum(half**power / gamma(power + 1) for power in powers))
+
+
+def student_p(t: float, freedom: int) -> float:
+    """The chance of Student's t of `freedom` degrees at least as far from zero as `t`.
+
+    Source: Abramowitz & Stegun 1964, 26.7.3 and 26.7.4.
+    """
+    angle = atan(abs(t) / sqrt(freedom))
+    odd = freedom % 2
+    term = cos(angle) if odd else 1.0
+    total = 0.0
+    for power in range(1 + odd, freedom, 2):
+        total += term
+        term *= cos(angle) ** 2 * power / (power + 1)
+    inside = 2 / pi * (angle + sin(angle) * total) if odd else sin(angle) * total
+    return max(0.0, 1 - inside)
+
+
+def student_width(level: float, freedom: int) -> float:
+    """How many standard errors an interval of `level` reaches to either side, by Student's t."""
+    low, high = 0.0, 1.0
+    while student_p(high, freedom) > 1 - level:
+        low, high = high, 2 * high
+    for _ in range(100):
+        middle = (low + high) / 2
+        low, high = (middle, high) if student_p(middle, freedom) > 1 - level else (low, middle)
+    return (low + high) / 2

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import json
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
@@ -22,19 +21,18 @@ _MODEL, _OPTIMIZER = "model.", "optimizer."
 
 
 def write_tensors(path: Path, tensors: Mapping[str, Tensor], metadata: Mapping[str, Any]) -> None:
-    """Write tensors, and JSON-able metadata in the same file, whole or not at all."""
+    """Write tensors, and JSON-able metadata in the same file, whole or not at all.
+
+    Raises:
+        OSError: If the disk is full.
+    """
     # A copy each: safetensors refuses tensors that share memory, as tied weights do.
     copies = {
         name: tensor.detach().to("cpu", copy=True).contiguous() for name, tensor in tensors.items()
     }
     text = json.dumps(metadata, sort_keys=True, allow_nan=False)
     with atomic(path) as temporary:
-        try:
-            save_file(copies, temporary, metadata={_METADATA_KEY: text})
-        except SafetensorError as error:
-            if "os error 28" in str(error):  # the library hides that the disk is full
-                raise OSError(errno.ENOSPC, "no space left on the disk") from error
-            raise
+        save_file(copies, temporary, metadata={_METADATA_KEY: text})
 
 
 def read_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:

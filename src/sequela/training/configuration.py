@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-import yaml
 from pydantic import Field
 
-from sequela.cohort.selection import ProtocolSettings
+from sequela.cohort.protocol import ProtocolSettings
 from sequela.cohort.splits import SplitSettings
 from sequela.evaluation.settings import EvaluationSettings
 from sequela.modalities.mammogram import PixelPolicy
@@ -65,10 +64,6 @@ class Configuration(Settings):
     def as_values(self) -> dict[str, Any]:
         """Every setting as plain values, defaults included."""
         return self.model_dump(mode="json")
-
-    def as_yaml(self) -> str:
-        """Every setting as YAML that `read_settings` reads back."""
-        return yaml.safe_dump(self.as_values(), sort_keys=False, allow_unicode=True)
 
     @property
     def fingerprint(self) -> str:

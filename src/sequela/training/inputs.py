@@ -62,6 +62,9 @@ def pair_inputs(project: Project, patients: set[str], sources: Sources) -> ExamI
 
     The paper: all exams prior to recurrence or the end of follow-up. A text that became
     available later than that is not used either.
+
+    Raises:
+        DataError: If the cohort has no images.
     """
     if sources.store is None:
         raise DataError("alignment needs images", hint="only cohorts with images are aligned")

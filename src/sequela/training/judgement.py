@@ -11,6 +11,7 @@ from jaxtyping import Bool, Float
 
 from sequela.errors import DataError, UndefinedMetricError
 from sequela.evaluation.discrimination import auc
+from sequela.evaluation.threshold import youden
 from sequela.survival.concordance import concordance
 from sequela.survival.followup import Followup
 
@@ -76,7 +77,7 @@ def judged(
     measures: dict[str, Callable[[], float]] = {
         "median_risk": lambda: float(np.median(risk)),
         "auc": lambda: auc(risk[known], happened[known]),
-        "threshold": lambda: youden_threshold(risk[known], happened[known]),
+        "threshold": lambda: _threshold(risk[known], happened[known]),
         "concordance": lambda: _concordance(risk, followup, target),
     }
     values = {}
@@ -92,21 +93,7 @@ def _concordance(risk: Float[np.ndarray, " patient"], followup: Followup, target
     return found.value
 
 
-def youden_threshold(
+def _threshold(
     risk: Float[np.ndarray, " patient"], happened: Bool[np.ndarray, " patient"]
 ) -> float:
-    """The risk from which on patients are called positive, so that J is largest.
-
-    J is sensitivity + specificity - 1 (Youden 1950); of equals, the highest threshold.
-
-    Raises:
-        UndefinedMetricError: If all patients, or none, have the event.
-    """
-    if happened.all() or not happened.any():
-        raise UndefinedMetricError("Youden's J needs patients with and without the event")
-    order = np.argsort(-risk, kind="stable")
-    last = np.append(np.diff(risk[order]) != 0, [True])
-    sensitivity = np.cumsum(happened[order]) / happened.sum()
-    fall_out = np.cumsum(~happened[order]) / (~happened).sum()
-    best = np.argmax((sensitivity - fall_out)[last])
-    return float(risk[order][last][best])
+    return youden(risk, happened.astype(float), (~happened).astype(float))

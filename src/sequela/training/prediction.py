@@ -183,8 +183,7 @@ def prediction_table(
         "patient_id": [case.patient_id for case in cases],
         "landmark": [case.landmark for case in cases],
         "entry": [None] * len(cases) if followup.entry is None else followup.entry,
-        "time": followup.time,
-        "event": followup.event,
+        **_known(followup),
         "risk": said.risk,
         **{survival_column(t): said.survival[:, i] for i, t in enumerate(said.times)},
     }
@@ -195,6 +194,13 @@ def prediction_table(
     return table.select(
         [pl.col(name).cast(kind) for name, kind in SCHEMA.items()] + [pl.col(t) for t in times]
     )
+
+
+def _known(followup: Followup) -> dict[str, pl.Series]:
+    """Time and event; null where nobody knows what became of the patient."""
+    ended = pl.Series(np.isfinite(followup.time))
+    columns = {"time": pl.Series(followup.time), "event": pl.Series(followup.event)}
+    return {name: values.set(~ended, None) for name, values in columns.items()}
 
 
 def provenance(metadata: dict[str, Any], project: Project, *, external: bool) -> Provenance:

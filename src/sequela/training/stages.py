@@ -95,7 +95,11 @@ def train_one(
 
 
 def predict_all(project: Project, runs: Sequence[Run] | None = None) -> Predictions:
-    """What every finished training run predicts, in one table in the work folder."""
+    """What every finished training run predicts, in one table in the work folder.
+
+    Raises:
+        DataError: If no run is finished, or the runs do not answer one question.
+    """
     chosen = list(runs or trained_runs(project.work))
     if not chosen:
         raise DataError("no run is finished", hint="run `sequela train` first")
@@ -121,7 +125,7 @@ def predict_external(project: Project, folder: Path) -> Predictions:
     if items := differences(run.metadata()["protocol"], asked, "protocol"):
         raise UsageError(
             f"run {run.name} predicts cases of another protocol",
-            hint=f"predict with the run's own configuration: --config {run.name}/config.yaml",
+            hint="leave --config away, so that the run's own configuration holds",
             items=items,
         )
     predictions = predict(run, project, external=True)
