@@ -76,3 +76,20 @@ def test_a_patient_in_two_parts_of_a_split_is_a_leak(copied: Path) -> None:
     split = f"repeat,fold,patient_id,split\n0,0,{patient},train\n0,0,{patient},test\n"
     (copied / "work" / "splits.csv").write_text(split)
     assert exit_code("audit", str(copied)) == 5
+
+
+@pytest.mark.parametrize("patients", [1, 2, 12])
+def test_a_tiny_cohort_without_exams_ends_in_findings(tmp_path: Path, patients: int) -> None:
+    names = [f"P{number}" for number in range(patients)]
+    (tmp_path / "patients.csv").write_text("patient_id\n" + "\n".join(names) + "\n")
+    rows = [f"{name},death,{100 + 7 * place},{place % 2}" for place, name in enumerate(names)]
+    outcomes = "patient_id,endpoint,time,event\n" + "\n".join(rows) + "\n"
+    (tmp_path / "outcomes.csv").write_text(outcomes)
+    (tmp_path / "cohort.yaml").write_text(
+        "name: tiny\nendpoints: {death: {}}\n"
+        "tables: {patients: {file: patients.csv}, outcomes: {file: outcomes.csv}}\n"
+    )
+    protocol = ProtocolSettings(name="cross-validation", endpoint="death", horizon=None)
+    audit = audit_cohort(tmp_path, protocol, work=tmp_path / "work")
+    assert {item.code for item in audit.findings} == {"A002", "A042"}
+    assert audit.leaks == 0

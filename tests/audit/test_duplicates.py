@@ -124,3 +124,8 @@ def test_coarse_lives_are_equal_by_chance(changed: Callable[..., Path]) -> None:
 @pytest.mark.parametrize(("count", "mean"), [(0, 1.0), (1, 0.3), (4, 2.5)])
 def test_the_chance_is_poissons(count: int, mean: float) -> None:
     assert at_least(count, mean) == pytest.approx(poisson.sf(count - 1, mean), rel=1e-9)
+
+
+def test_the_chance_of_many_is_nearly_poissons() -> None:
+    assert at_least(1050, 1000.0) == pytest.approx(poisson.sf(1049, 1000), rel=0.05)
+    assert at_least(5000, 1000.0) < 1e-9

@@ -49,6 +49,13 @@ def test_blank_images_are_not_alike() -> None:
 
 
 def test_only_equal_files_are_the_same(tmp_path: Path) -> None:
-    for name, content in {"a": b"one", "b": b"two", "c": b"one", "d": b"longer"}.items():
+    for name, content in {
+        "a": b"one",
+        "b": b"two",
+        "c": b"one",
+        "d": b"longer",
+        "e": b"",
+        "f": b"",
+    }.items():
         (tmp_path / name).write_bytes(content)
-    assert same_files({name: tmp_path / name for name in "abcd"}) == [("a", "c")]
+    assert same_files({name: tmp_path / name for name in "abcdef"}) == [("a", "c")]

@@ -76,7 +76,7 @@ def test_texts_of_too_late_a_day_are_named(copied: Path, changed: Callable[..., 
     assert [(item.code, item.row) for item in items] == [("A033", 5), ("A034", 5)]
 
 
-@pytest.mark.parametrize("counts", [(3, 4, 10, 40), (0, 5, 5, 20), (5, 5, 5, 30)])
+@pytest.mark.parametrize("counts", [(3, 4, 10, 40), (0, 5, 5, 20), (5, 5, 5, 30), (2, 9, 15, 20)])
 def test_the_chance_is_that_of_the_hypergeometric(counts: tuple[int, int, int, int]) -> None:
     right, drawn, happened, patients = counts
     expected = hypergeom.sf(right - 1, patients, happened, drawn)

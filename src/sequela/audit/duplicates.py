@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Collection, Iterator, Mapping
 from itertools import combinations
-from math import exp
+from math import erfc, exp, sqrt
 from pathlib import Path
 
 from sequela.audit.findings import finding, in_lines, softened
@@ -19,6 +19,9 @@ Pair = frozenset[str]
 
 _LEAK, _DOUBT = 0.001, 0.05
 """The chance of as many equal lives among strangers below which they are a leak, or a doubt."""
+
+_MANY = 200.0
+"""Mean from which a Poisson variable is as good as normal."""
 
 
 def image_findings(cohort: Cohort, images: Table, work: Path | None) -> Iterator[Finding]:
@@ -88,11 +91,15 @@ def life_findings(cohort: Cohort, patients: Table, work: Path | None) -> Iterato
 
 def at_least(count: int, expected: float) -> float:
     """The chance that a Poisson variable of mean `expected` is `count` or more."""
+    if not count:
+        return 1.0
+    if expected > _MANY:
+        return erfc((count - 0.5 - expected) / sqrt(2 * expected)) / 2
     term = below = exp(-expected)
     for number in range(1, count):
         term *= expected / number
         below += term
-    return max(0.0, 1 - below) if count else 1.0
+    return max(0.0, 1 - below)
 
 
 def _descriptions(cohort: Cohort) -> dict[str, tuple[object, ...]]:

@@ -27,8 +27,9 @@ _CELLS = 1 << 26
 
 
 def same_files(paths: Mapping[str, Path]) -> list[tuple[str, ...]]:
-    """Groups of images whose files are equal byte for byte; only files of one size are read."""
-    sizes = _grouped(paths, lambda image_id: paths[image_id].stat().st_size)
+    """Groups of images whose files are equal byte for byte and not empty; sizes are asked first."""
+    filled = [image_id for image_id, path in paths.items() if path.stat().st_size]
+    sizes = _grouped(filled, lambda image_id: paths[image_id].stat().st_size)
     alike = [image_id for group in sizes for image_id in group]
     return _grouped(alike, lambda image_id: fingerprint(paths[image_id]))
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from math import comb
+from math import exp, lgamma
 
 import polars as pl
 
@@ -65,12 +65,18 @@ def _telling(labelled: Labelled, file: str, lines: Mapping[str, int]) -> Iterato
 
 def chance_of_as_many(right: int, drawn: int, events: int, patients: int) -> float:
     """The chance that of `drawn` patients at least `right` have the event (Fisher, one-sided)."""
-    most = min(drawn, events)
-    ways = sum(
-        comb(events, count) * comb(patients - events, drawn - count)
-        for count in range(right, most + 1)
-    )
-    return ways / comb(patients, drawn)
+    fewest = max(right, drawn - (patients - events))
+    logs = [
+        _log_ways(events, count)
+        + _log_ways(patients - events, drawn - count)
+        - _log_ways(patients, drawn)
+        for count in range(fewest, min(drawn, events) + 1)
+    ]
+    return min(1.0, sum(exp(log) for log in logs))
+
+
+def _log_ways(of: int, chosen: int) -> float:
+    return lgamma(of + 1) - lgamma(chosen + 1) - lgamma(of - chosen + 1)
 
 
 def _after_their_exam(cohort: Cohort, file: str, lines: Mapping[str, int]) -> Iterator[Finding]:
