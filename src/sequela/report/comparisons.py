@@ -68,6 +68,24 @@ class ComparisonSet:
     pairs: tuple[Comparison, ...]
     refused: tuple[tuple[str, str], ...]
 
+    @property
+    def rows(self) -> tuple[str, ...]:
+        """The models that stand below one they are compared with."""
+        return tuple(
+            name
+            for rank, name in enumerate(self.names)
+            if any(self.pair(name, other) for other in self.names[:rank])
+        )
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """The models that stand above one they are compared with."""
+        return tuple(
+            name
+            for rank, name in enumerate(self.names, start=1)
+            if any(self.pair(name, other) for other in self.names[rank:])
+        )
+
     def pair(self, left: str, right: str) -> Comparison | None:
         """The comparison of two models, None where there is none."""
         for one in self.pairs:
