@@ -129,9 +129,9 @@ def test_a_day_of_structured_fields_becomes_a_note(tmp_path: Path) -> None:
         ),
     }
     assert record.remarks == (
-        "1 Observation without a date",
-        "1 DocumentReference not used",
-        "1 notes more than five years before the index date",
+        "Observation without a date",
+        "DocumentReference not used",
+        "note more than five years before the index date",
     )
 
 

@@ -32,6 +32,14 @@ def draft_manifest(folder: Path) -> str:
         named = Manifest.load(folder).tables.keys()
         lacking = [f"{name}: {{file: {name}.csv}}" for name in found if name not in named]
         return f"add to tables in {FILE_NAME}: {', '.join(lacking)}" if lacking else ""
-    content = {"name": folder.name, "tables": {name: {"file": f"{name}.csv"} for name in found}}
+    content: dict[str, object] = {"name": folder.name}
+    if "age" in _header(folder / "patients.csv"):
+        content["clinical"] = {"age": {"kind": "numeric", "unit": "years"}}
+    content["tables"] = {name: {"file": f"{name}.csv"} for name in found}
     write_text(folder / FILE_NAME, _HEAD + yaml.safe_dump(content, sort_keys=False))
     return f"wrote {FILE_NAME}; outcomes are still to be added to it"
+
+
+def _header(path: Path) -> list[str]:
+    with path.open(encoding="utf-8") as file:
+        return file.readline().strip().split(",")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
@@ -141,10 +142,9 @@ def read_record(path: Path, given: Mapping[str, date]) -> Record:
     hidden = _names_of(patient)
     days = {(day - index).days: note for day, note in notes_by_day(told.statements).items()}
     notes = {day: hidden.sub("[removed]", note) for day, note in days.items() if day >= -_LOOK_BACK}
-    remarks = [f"{count} {kind} without a date" for kind, count in told.undated.items() if count]
-    remarks += [f"{count} {kind} not used" for kind, count in told.unused.items()]
-    if len(notes) < len(days):
-        remarks.append(f"{len(days) - len(notes)} notes more than five years before the index date")
+    remarks = [f"{kind} without a date" for kind in Counter(told.undated).elements()]
+    remarks += [f"{kind} not used" for kind in Counter(told.unused).elements()]
+    remarks += ["note more than five years before the index date"] * (len(days) - len(notes))
     if cancer is None:
         remarks.append("no diagnosis of breast cancer")
     return Record(identifier, index, _age(patient, index), notes, tuple(remarks))

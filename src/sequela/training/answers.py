@@ -27,7 +27,7 @@ class Answers:
     survival: Float[np.ndarray, "case time"]
 
 
-def yearly_grid(end: float) -> tuple[float, ...]:
-    """The end of every year before `end`, and `end`, in days."""
-    years = np.arange(1, end // YEAR + 1) * YEAR
-    return (*(float(year) for year in years if year < end - _NEAR), end)
+def half_yearly_grid(end: float) -> tuple[float, ...]:
+    """The end of every half year before `end`, and `end`, in days."""
+    halves = np.arange(1, 2 * end // YEAR + 1) * YEAR / 2
+    return (*(float(half) for half in halves if half < end - _NEAR), end)

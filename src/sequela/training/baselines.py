@@ -17,7 +17,7 @@ from sequela.models.baselines import (
     fit_baseline,
 )
 from sequela.progress import Advance
-from sequela.training.answers import Answers, yearly_grid
+from sequela.training.answers import Answers, half_yearly_grid
 from sequela.training.checkpoint import write_tensors
 from sequela.training.project import Fold, Project
 from sequela.training.run import Purpose, Run, opened_run
@@ -87,7 +87,7 @@ def _fitted(project: Project, name: BaselineName, fold: Fold) -> dict[str, Any]:
         cause=target.cause,
     )
     last = float(np.max(followup.time[followup.event == target.cause]))
-    grid = yearly_grid(last if target.horizon is None else target.horizon)
+    grid = half_yearly_grid(last if target.horizon is None else target.horizon)
     return {"baseline": baseline.state(), "survival_grid": list(grid)}
 
 

@@ -20,7 +20,7 @@ from sequela.models.build import build_model
 from sequela.models.heads import BinaryHead, Head, head_from_state
 from sequela.models.lumin import LuminConfig
 from sequela.survival.followup import Followup
-from sequela.training.answers import Answers, yearly_grid
+from sequela.training.answers import Answers, half_yearly_grid
 from sequela.training.baselines import FAMILY, baseline_answers
 from sequela.training.checkpoint import read_tensors
 from sequela.training.fitting import MachineSettings
@@ -78,8 +78,8 @@ def load_trained(run: Run, device: torch.device | None = None) -> Trained:
 
 
 def survival_grid(head: Head) -> tuple[float, ...]:
-    """Every year that the head knows of and its last day; for a binary head, its horizon."""
-    return head.grid if isinstance(head, BinaryHead) else yearly_grid(max(head.grid))
+    """Every half year that the head knows of and its last day; for a binary head, its horizon."""
+    return head.grid if isinstance(head, BinaryHead) else half_yearly_grid(max(head.grid))
 
 
 def answers(
