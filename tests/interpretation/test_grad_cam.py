@@ -9,7 +9,7 @@ from torch import nn
 from sequela.encoders.image import ImageEncoder, ImageEncoderConfig, normalised
 from sequela.errors import UsageError
 from sequela.fusion.timeline import latest_exams
-from sequela.interpretation.grad_cam import grad_cam
+from sequela.interpretation.grad_cam import Stage, fine_stage, grad_cam
 from sequela.interpretation.risk_score import risk_score
 from sequela.modalities.batch import Batch
 from sequela.models.heads import BinaryHead
@@ -46,9 +46,30 @@ def test_it_is_the_class_activation_map_where_pooling_is_followed_by_linear_laye
         by_hand = torch.einsum("c,vchw->vhw", channels, features) / (4 * places)
     assert by_hand.any()
     for sign in (1, -1):
-        maps = grad_cam(model, seen, lambda logits, sign=sign: sign * logits[:, 0])
+        maps = grad_cam(model, seen, lambda logits, sign=sign: sign * logits[:, 0], cells=1)
         torch.testing.assert_close(maps[0, 1], (sign * by_hand).relu())
         assert not maps[0, 0].any()
+
+
+def test_small_images_are_mapped_by_the_deepest_stage_with_cells_enough(seen: Batch) -> None:
+    torch.manual_seed(0)
+    model = LastExam("test_resnet").eval()
+    backbone = model.image.backbone
+    assert fine_stage(backbone, 512) is None
+    assert fine_stage(backbone, 2) is None, "no stage is fine enough: the last has to do"
+    assert seen.views is not None
+    size = seen.views.shape[-1]
+    kept: list[torch.Tensor] = []
+    handle = backbone.layer2.register_forward_hook(lambda *passed: kept.append(passed[2]))
+    total = model(seen).logits.sum()
+    handle.remove()
+    assert fine_stage(backbone, size, size // 8) == Stage("layer2", kept[0].shape[1])
+    (gradient,) = torch.autograd.grad(total, kept[0])
+    by_hand = (gradient.mean(dim=(2, 3), keepdim=True) * kept[0]).sum(dim=1).relu()
+    maps = grad_cam(model, seen, lambda logits: logits[:, 0], cells=size // 8)
+    assert maps.shape[-2:] == (size // 8, size // 8)
+    assert by_hand.any()
+    torch.testing.assert_close(maps[seen.view_mask], by_hand.detach())
 
 
 def test_slots_without_a_view_hold_nothing_and_change_nothing(model: Lumin, seen: Batch) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -15,11 +16,17 @@ from sequela.errors import UsageError
 from sequela.interpretation.risk_score import Score, evaluating
 from sequela.modalities.batch import Batch
 
+FINE = 7
+"""Cells a side of a map that shows a place: what ResNet-50 leaves of 224 pixels."""
+
 
 def grad_cam(
-    model: nn.Module, batch: Batch, score: Score
+    model: nn.Module, batch: Batch, score: Score, *, cells: int = FINE
 ) -> Float[Tensor, "patient exam view row column"]:
-    """The map of every view, at the resolution of the network's last feature map.
+    """The map of every view, at the resolution of the deepest feature map that is fine enough.
+
+    The paper takes the last one, which small images leave with a few cells; there an earlier stage
+    is taken, the last with as many cells a side as asked.
 
     A channel weighs what the score's gradient is on average over the map (eq. 1); the weighted
     sum is cut at zero (eq. 2). Maps of one patient have one scale, so that visits can be compared;
@@ -29,6 +36,7 @@ def grad_cam(
         model: A model whose image encoder stands at `image`, on the batch's device.
         batch: The exams that the model sees, in its own slots (`latest_exams`).
         score: What is explained, from the logits of each patient.
+        cells: Cells a side that a map should have.
 
     Raises:
         UsageError: If the model reads no images, or its network has no feature map.
@@ -39,26 +47,68 @@ def grad_cam(
             "Grad-CAM needs a model and a batch with images; one of them has none",
             hint="explain a variant that reads images, as lumin or st-i",
         )
-    with evaluating(model), torch.enable_grad(), recorded_features(encoder.backbone) as found:
+    stage = fine_stage(encoder.backbone, min(batch.views.shape[-2:]), cells)
+    with (
+        evaluating(model),
+        torch.enable_grad(),
+        recorded_features(encoder.backbone, stage) as found,
+    ):
         total = score(model(batch).logits).sum()
         if not found:  # no patient has a view
             return batch.day.new_zeros((*batch.view_mask.shape, 1, 1))
         (gradient,) = torch.autograd.grad(total, found[0])
-    features = _channels_first(found[0].detach(), encoder.backbone)
-    weight = _channels_first(gradient, encoder.backbone).mean(dim=(2, 3), keepdim=True)
+    channels = stage.channels if stage else int(encoder.backbone.num_features)  # type: ignore[arg-type]
+    features = _channels_first(found[0].detach(), channels)
+    weight = _channels_first(gradient, channels).mean(dim=(2, 3), keepdim=True)
     seen = (weight * features).sum(dim=1).relu()
     maps = seen.new_zeros((*batch.view_mask.shape, *seen.shape[1:]))
     maps[batch.view_mask] = seen
     return maps
 
 
+@dataclass(frozen=True)
+class Stage:
+    """A stage of a timm network before its last: the module's name, and its channels."""
+
+    module: str
+    channels: int
+
+
+def fine_stage(backbone: nn.Module, size: int, cells: int = FINE) -> Stage | None:
+    """The deepest stage with so many cells a side, None where the last one has them.
+
+    Args:
+        backbone: A timm network; one that does not describe its stages is taken at its last.
+        size: Pixels of the shorter side of an image.
+        cells: Cells a side.
+    """
+    stages = list(getattr(backbone, "feature_info", ()))
+    fine = [stage for stage in stages if size / stage["reduction"] >= cells]
+    if not fine or fine[-1] is stages[-1]:
+        return None
+    return Stage(fine[-1]["module"], fine[-1]["num_chs"])
+
+
 @contextmanager
-def recorded_features(backbone: nn.Module) -> Iterator[list[Tensor]]:
-    """The feature maps that pass a timm network, before it pools them.
+def recorded_features(backbone: nn.Module, stage: Stage | None = None) -> Iterator[list[Tensor]]:
+    """The feature maps that pass a timm network: those of a stage, or those that it pools.
 
     Raises:
         UsageError: If the network has no feature map.
     """
+    if stage is not None:
+        passed: list[Tensor] = []
+
+        def hook(_module: nn.Module, _inputs: object, features: Tensor) -> Tensor:
+            passed.append(_tracked(features))
+            return passed[-1]
+
+        handle = backbone.get_submodule(stage.module).register_forward_hook(hook)
+        try:
+            yield passed
+        finally:
+            handle.remove()
+        return
     inner: Callable[..., Any] | None = getattr(backbone, "forward_features", None)
     if inner is None:
         raise UsageError(
@@ -68,11 +118,8 @@ def recorded_features(backbone: nn.Module) -> Iterator[list[Tensor]]:
     found: list[Tensor] = []
 
     def recording(*inputs: Any, **options: Any) -> Tensor:
-        features: Tensor = inner(*inputs, **options)
-        if not features.requires_grad:  # a frozen network
-            features = features.detach().requires_grad_()
-        found.append(features)
-        return features
+        found.append(_tracked(inner(*inputs, **options)))
+        return found[-1]
 
     backbone.forward_features = recording  # type: ignore[assignment]
     try:
@@ -81,15 +128,19 @@ def recorded_features(backbone: nn.Module) -> Iterator[list[Tensor]]:
         del backbone.forward_features
 
 
+def _tracked(features: Tensor) -> Tensor:
+    """The features, of which a gradient can be asked even where the network is frozen."""
+    return features if features.requires_grad else features.detach().requires_grad_()
+
+
 def _channels_first(
-    features: Float[Tensor, "view _ _ _"] | Float[Tensor, "view _ _"], backbone: nn.Module
+    features: Float[Tensor, "view _ _ _"] | Float[Tensor, "view _ _"], channels: int
 ) -> Float[Tensor, "view channel row column"]:
     """The map with channels before places, whichever way the network writes it.
 
     Raises:
         UsageError: If places are not in a grid, as in a vision transformer.
     """
-    channels = backbone.num_features
     if features.ndim == 4 and features.shape[1] == channels:
         return features
     if features.ndim == 4 and features.shape[3] == channels:
