@@ -17,6 +17,7 @@ from sequela.cli.words import (
     Work,
     configuration_file,
     next_step,
+    packaged,
     work_folder,
 )
 from sequela.errors import DataError, LeakageError
@@ -41,8 +42,10 @@ def add_to(app: typer.Typer) -> None:
 def init(folder: Annotated[Path, typer.Argument(help="A new folder.")]) -> None:
     """Write an annotated cohort.yaml, empty tables and a configuration to start from."""
     from sequela.cohort.template import write_cohort_template
+    from sequela.storage import write_text
 
-    written = write_cohort_template(folder)
+    written = [*write_cohort_template(folder), folder / "sequela.yaml"]
+    write_text(written[-1], packaged("starter.yaml"))
     answer(
         {"written": [str(path.relative_to(folder)) for path in written]},
         *(f"wrote {escape(path.name)}" for path in written),

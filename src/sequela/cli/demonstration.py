@@ -6,7 +6,6 @@ import json
 import shlex
 import time
 from collections.abc import Iterator
-from importlib import resources
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -15,6 +14,7 @@ from rich.markup import escape
 
 from sequela.cli.answers import answer, as_json, muted
 from sequela.cli.numbers import performance, probability
+from sequela.cli.words import packaged
 from sequela.errors import UsageError
 from sequela.progress import console
 from sequela.storage import write_text
@@ -49,7 +49,7 @@ def walk(app: typer.Typer, folder: Path, patients: int, seed: int) -> None:
     for step in _steps(cohort, patients, seed):
         _run(app, step)
         if step[0] == "simulate":
-            write_text(cohort / "sequela.yaml", _configuration())
+            write_text(cohort / "sequela.yaml", packaged("demo.yaml"))
     _close(cohort / "work", time.monotonic() - started)
 
 
@@ -75,10 +75,6 @@ _SIMULATION = (
     "simulation.size_told=1.0",
     "simulation.workers=2",
 )
-
-
-def _configuration() -> str:
-    return resources.files("sequela.cli").joinpath("demo.yaml").read_text(encoding="utf-8")
 
 
 def _claim(folder: Path, purpose: str) -> None:

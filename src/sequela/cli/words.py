@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from importlib import resources
 from pathlib import Path
 from typing import Annotated
 
@@ -38,6 +39,11 @@ ForeignRun = Annotated[
 DryRun = Annotated[
     bool, typer.Option("--dry-run", help="Say what would run, how long and how large, and stop.")
 ]
+
+
+def packaged(name: str) -> str:
+    """A text file that comes with the command line."""
+    return resources.files("sequela.cli").joinpath(name).read_text(encoding="utf-8")
 
 
 def work_folder(cohort: Path, work: Path | None) -> Path:
