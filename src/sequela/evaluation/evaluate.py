@@ -79,7 +79,7 @@ def evaluate(
     judged, entries = [], []
     models = models_of(predictions)
     resampler = Resampler(Resampling.asked(settings))
-    with stage("evaluating models", len(models)) as advance:
+    with stage("Evaluating models", len(models)) as advance:
         for model in models:
             judged.append(_judge(model, settings, resampler))
             one = judged[-1]
