@@ -50,3 +50,14 @@ def test_a_large_store_still_fits_on_a_page(
     write_contact_sheet(store, {}, tmp_path / "b.png", most=96)
     small, large = (Image.open(tmp_path / name).size for name in ("a.png", "b.png"))
     assert small[0] < large[0]
+
+
+def test_the_sheet_shows_no_id(folder_of_images: list[tuple[str, Path]], tmp_path: Path) -> None:
+    drawn = []
+    for name in ("a", "4711-secret-"):
+        images = [(f"{name}{i}", path) for i, (_, path) in enumerate(folder_of_images[:3])]
+        prepare_images(images, tmp_path / name, PixelPolicy(size=16), workers=1)
+        labels = {image_id: "L CC" for image_id, _ in images}
+        write_contact_sheet(ImageStore.open(tmp_path / name), labels, tmp_path / f"{name}.png")
+        drawn.append((tmp_path / f"{name}.png").read_bytes())
+    assert drawn[0] == drawn[1]

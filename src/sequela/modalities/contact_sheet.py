@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import polars as pl
@@ -22,6 +23,8 @@ def write_contact_sheet(
     store: ImageStore, labels: Mapping[str, str], path: Path, *, most: int = 96
 ) -> None:
     """Draw up to `most` images, failed and warned ones first, then some of the others.
+
+    Each is named by its row in `images.parquet`, from 1, never by an id: reports show the sheet.
 
     Args:
         store: The prepared images.
@@ -44,7 +47,8 @@ def write_contact_sheet(
         sheet.save(temporary, format="PNG", optimize=True)
 
 
-def _chosen(quality: pl.DataFrame, most: int) -> list[dict[str, str]]:
+def _chosen(quality: pl.DataFrame, most: int) -> list[dict[str, Any]]:
+    quality = quality.with_row_index("place", offset=1)
     odd = (pl.col("failed") != "") | (pl.col("warnings").fill_null("") != "")
     first = quality.filter(odd).head(most)
     rest = quality.filter(~odd)
@@ -65,7 +69,7 @@ def _draw_tile(
     draw: ImageDraw.ImageDraw,
     corner: tuple[int, int],
     store: ImageStore,
-    row: Mapping[str, str],
+    row: Mapping[str, Any],
     label: str,
 ) -> None:
     left, top = corner
@@ -76,7 +80,7 @@ def _draw_tile(
     else:
         _write_wrapped(draw, (left + 6, top + 6), row["failed"], _FAILED)
     draw.rectangle((left - 1, top - 1, left + _TILE, top + _TILE), outline=colour)
-    caption = " ".join(filter(None, (label, row["image_id"])))
+    caption = " ".join(filter(None, (label, f"row {row['place']}")))
     draw.text((left, top + _TILE + 2), _cut(caption, 24), fill=_INK, font=_font(11))
     note = row["warnings"] or row["greyscale"] or ""
     faint = _WARNED if row["warnings"] else _FAINT

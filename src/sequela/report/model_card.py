@@ -84,7 +84,7 @@ def _evaluation(results: Sequence[ModelResult]) -> list[str]:
     shown = main_model(results)
     if shown is None:
         return []
-    sentences = [f"{shown.label}: {shown.definition}." if shown.definition else ""]
+    sentences = [f"{shown.label}: {shown.definition.rstrip('.')}." if shown.definition else ""]
     chosen = shown.provenance.get("epoch_chosen_on")
     if chosen in ("validation", "training", "test"):
         sentences.append(f"Its epoch was chosen on {chosen} patients.")
