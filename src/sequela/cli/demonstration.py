@@ -20,6 +20,8 @@ from sequela.progress import console
 from sequela.storage import write_text
 
 _MARK = ".sequela-demo"
+# Signals and settings were chosen on the patients of seed 0, which can prove nothing any more.
+_SEED = 1
 _RIVALS = ("st-i", "st-r", "st-b", "l-b", "cox-clinical", "timing-only")
 _VARIANTS = ("kaplan-meier", *_RIVALS, "lumin")
 
@@ -31,7 +33,7 @@ def add_to(app: typer.Typer) -> None:
     def demo(
         folder: Annotated[Path, typer.Argument(help="Where to make it.")] = Path("sequela-demo"),
         patients: Annotated[int, typer.Option(help="How many synthetic patients.", min=60)] = 480,
-        seed: Annotated[int, typer.Option(help="Another seed is another cohort.", min=0)] = 0,
+        seed: Annotated[int, typer.Option(help="Another seed is another cohort.", min=0)] = _SEED,
     ) -> None:
         """Make synthetic patients as real files, and walk from raw DICOM and notes to a report.
 
