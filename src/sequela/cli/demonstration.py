@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import shlex
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -22,8 +21,8 @@ from sequela.storage import write_text
 _MARK = ".sequela-demo"
 # Signals and settings were chosen on the patients of seed 0, which can prove nothing any more.
 _SEED = 1
+_WALK = ("check", "prepare", "pretrain", "train", "predict", "evaluate", "explain", "report")
 _RIVALS = ("st-i", "st-r", "st-b", "l-b", "cox-clinical", "timing-only")
-_VARIANTS = ("kaplan-meier", *_RIVALS, "lumin")
 
 
 def add_to(app: typer.Typer) -> None:
@@ -48,23 +47,15 @@ def walk(app: typer.Typer, folder: Path, patients: int, seed: int) -> None:
     _claim(folder, f"patients={patients} seed={seed}")
     started = time.monotonic()
     cohort = folder / "cohort"
-    for step in _steps(cohort, patients, seed):
-        _run(app, step)
-        if step[0] == "simulate":
-            write_text(cohort / "sequela.yaml", packaged("demo.yaml"))
-    _close(cohort / "work", time.monotonic() - started)
-
-
-def _steps(cohort: Path, patients: int, seed: int) -> Iterator[list[str]]:
-    name = str(cohort)
+    # Before the patients: a demo stopped right after them must not go on with other settings.
+    if not (cohort / "sequela.yaml").exists():
+        write_text(cohort / "sequela.yaml", packaged("demo.yaml"))
     if not (cohort / "cohort.yaml").exists():
         size = [f"simulation.patients={patients}", f"simulation.seed={seed}"]
-        yield ["simulate", name, *size, *_SIMULATION]
-    for command in ("check", "prepare", "pretrain"):
-        yield [command, name]
-    yield ["train", name, *(word for variant in _VARIANTS for word in ("--variant", variant))]
-    for command in ("predict", "evaluate", "explain", "report"):
-        yield [command, name]
+        _run(app, ["simulate", str(cohort), *size, *_SIMULATION])
+    for command in _WALK:
+        _run(app, [command, str(cohort)])
+    _close(cohort / "work", time.monotonic() - started)
 
 
 # A mass whose size matters only where radiotherapy was omitted (image times text, for the latent
