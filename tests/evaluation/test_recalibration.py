@@ -18,6 +18,7 @@ from sequela.evaluation.recalibration import (
     METHOD_COMPETING,
     calibration_curve,
     calibration_slope,
+    solved,
     spline_basis,
 )
 from sequela.evaluation.rows import Rows
@@ -148,3 +149,9 @@ def test_treating_nobody_gains_nothing_and_everybody_the_incidence_less_the_harm
     assert curve["model"][2] == 0.0
     assert curve["treat_all"][1] < curve["treat_all"][0]
     assert curve["model"][1] > max(curve["treat_all"][1], 0)
+
+
+def test_singular_equations_are_undefined_and_no_fault() -> None:
+    with pytest.raises(UndefinedMetricError, match="vary too little"):
+        solved(np.ones((2, 2)), np.ones(2))
+    assert solved(2 * np.eye(2), np.ones(2)) == pytest.approx([0.5, 0.5])

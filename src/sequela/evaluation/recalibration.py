@@ -163,7 +163,7 @@ def _fit_pseudo(rows: Rows, made: Forecast, design: Float[np.ndarray, "row term"
     for _ in range(_STEPS):
         gradient, information = _normal_equations(pseudo, design, coefficients)
         ridge = damping * np.diag(np.diag(information) + 1e-12)
-        stride = np.linalg.solve(information + ridge, gradient.sum(axis=0))
+        stride = solved(information + ridge, gradient.sum(axis=0))
         there = float(((pseudo - _risk_at(design @ (coefficients + stride))) ** 2).sum())
         if there > loss:
             damping = max(damping * 10, 1e-4)
@@ -172,6 +172,22 @@ def _fit_pseudo(rows: Rows, made: Forecast, design: Float[np.ndarray, "row term"
         if np.abs(stride).max() <= 1e-9 * (1 + np.abs(coefficients).max()):
             return _PseudoFit(coefficients, _sandwich(rows, pseudo, design, coefficients))
     raise UndefinedMetricError("the recalibration by pseudo-values does not converge")
+
+
+def solved(
+    information: Float[np.ndarray, "term term"], gradient: Float[np.ndarray, " term"]
+) -> Float[np.ndarray, " term"]:
+    """The step of a fit; where no step can be told, neither can what is fitted.
+
+    Raises:
+        UndefinedMetricError: If the equations are singular, as where nearly all risks are alike.
+    """
+    try:
+        return np.linalg.solve(information, gradient)
+    except np.linalg.LinAlgError:
+        raise UndefinedMetricError(
+            "predicted risks vary too little, or events are too few, to be recalibrated"
+        ) from None
 
 
 def _normal_equations(

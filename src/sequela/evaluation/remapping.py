@@ -12,7 +12,7 @@ from sequela.errors import UndefinedMetricError
 from sequela.evaluation.calibration import Forecast, calibration_measures, forecast
 from sequela.evaluation.estimate import Estimate, estimated
 from sequela.evaluation.outcome import Question
-from sequela.evaluation.recalibration import calibration_slope
+from sequela.evaluation.recalibration import calibration_slope, solved
 from sequela.evaluation.rows import ModelRows, Rows
 from sequela.evaluation.settings import EvaluationSettings
 from sequela.evaluation.uncertainty import Resampler, measured
@@ -186,7 +186,7 @@ def _fit_logistic(
         mean = _logistic(design @ coefficients)
         gradient = design.T @ (weight * (target - mean))
         information = (design * (weight * mean * (1 - mean))[:, None]).T @ design
-        stride = np.linalg.solve(information + 1e-12 * np.eye(2), gradient)
+        stride = solved(information + 1e-12 * np.eye(2), gradient)
         stride *= min(1.0, 2.0 / max(float(np.abs(stride).max()), 1e-300))
         coefficients = coefficients + stride
         if np.abs(coefficients).max() > 30:
