@@ -11,7 +11,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from sequela.cli.answers import answer
-from sequela.cli.words import CohortFolder, Work, configuration_file, work_folder
+from sequela.cli.words import CohortFolder, Work, column_mapping, configuration_file, work_folder
 from sequela.errors import UsageError
 
 if TYPE_CHECKING:
@@ -114,7 +114,7 @@ def _evaluated(
     file = configuration_file(named[0], None) if named[0].is_dir() else None
     settings = read_section("evaluation", EvaluationSettings, file, overrides)
     paths = [_predictions(path) for path in named]
-    mapping = dict(_mapped(column) for column in columns)
+    mapping = dict(column_mapping(column) for column in columns)
     tables = [read_predictions(path, mapping) for path in paths]
     divisions = [_division(column, named, mapping) for column in by]
     return evaluated(tables, settings, divisions), paths[0]
@@ -161,15 +161,6 @@ def _predictions(path: Path) -> Path:
             hint="name a predictions file, or run `sequela predict` on the cohort first",
         )
     return path
-
-
-def _mapped(column: str) -> tuple[str, str]:
-    ours, equals, theirs = column.partition("=")
-    if not equals:
-        raise UsageError(
-            f"--column {column} names no column", hint="write --column OURS=THEIRS, as time=days"
-        )
-    return ours, theirs
 
 
 _SHOWN = {
