@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from itertools import product
 from math import inf, isclose
 
-_DIGITS = r"(?:\d{1,3}(?:[ \u00a0\u202f]\d{3})+|\d+)(?:[.,]\d+)*|[.,]\d+"
+_DIGITS = r"\d{1,3}(?:,\d{3}){2,}|(?:\d{1,3}(?:[ \u00a0\u202f]\d{3})+|\d+)(?:[.,]\d+)?|[.,]\d+"
 _POWER = r"\s*(?:[eE]|[×xX*·]\s*10\s*\^?)\s*\{?\s*[-−–]?\s*\+?\d+\s*\}?"
 _NUMBER = rf"[-−]?(?:{_DIGITS})(?:{_POWER})?\s*%?"
 _INTERVAL = re.compile(
@@ -100,9 +100,10 @@ def read_cell(text: str, *, count: bool = False) -> Printed | None:
 def _span(text: str, *, count: bool) -> Span:
     """The printed number with half a unit of its last digit to either side; of a count, none."""
     plain = re.sub(r"[\s{}^%]", "", text).replace("−", "-").replace("–", "-")
-    plain = plain.replace(",", "" if count else ".")
+    plain = plain.replace(",", "" if count or plain.count(",") > 1 else ".")
+    # Powers beyond floating point are no numbers of a results table; they stay large, or small.
     digits, _, power = re.sub(r"[×xX*·]10|[eE]", "e", plain).partition("e")
     decimals = len(digits.partition(".")[2])
-    scale = 10.0 ** int(power or 0) * (0.01 if "%" in text else 1.0)
+    scale = 10.0 ** max(min(int(power or 0), 300), -300) * (0.01 if "%" in text else 1.0)
     half = 0.0 if count else 0.5 * 10.0**-decimals
     return Span((float(digits) - half) * scale, (float(digits) + half) * scale)
