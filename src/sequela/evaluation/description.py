@@ -77,7 +77,7 @@ def _warnings(model: ModelRows) -> list[str]:
         "test": [OPTIMISTIC],
         "unknown": ["how the model was selected is not known"],
     }.get(chosen, [])
-    if np.isfinite(model.test.entry).any():
+    if model.test.late is not None:
         found = [*found, "some patients come under observation after their landmark"]
     return found
 
