@@ -45,11 +45,13 @@ class Audit:
         measured: How well each thing that should not tell the event tells it, by cross-validation;
             those that raised no finding too.
         protocol: Under which cases were chosen.
+        cohort: Fingerprint of the cohort.
     """
 
     findings: tuple[Finding, ...]
     measured: Measured
     protocol: ProtocolSettings
+    cohort: str
 
     @property
     def leaks(self) -> int:
@@ -64,6 +66,7 @@ class Audit:
             "warnings": len(self.findings) - self.leaks,
             "measured": {name: auc.as_json() for name, auc in self.measured.items()},
             "protocol": self.protocol.model_dump(mode="json"),
+            "cohort": self.cohort,
         }
 
     def in_words(self) -> dict[str, str]:
@@ -116,7 +119,7 @@ def audit_cohort(
         found = [
             softened(item) if item.code == OUTCOME_DEPENDENT_SAMPLING else item for item in found
         ]
-    return Audit(tuple(found), measured, protocol)
+    return Audit(tuple(found), measured, protocol, cohort.fingerprint)
 
 
 def _predictions(
