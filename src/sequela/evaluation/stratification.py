@@ -18,6 +18,7 @@ from sequela.survival.kaplan_meier import kaplan_meier
 from sequela.survival.log_rank import log_rank
 
 RULE = "at or above the median risk of the validation rows of the same run is high"
+STATED = "at or above the threshold that the owner of the predictions states is high"
 
 
 @dataclass(frozen=True)
@@ -36,8 +37,12 @@ class RiskGroups:
             )
 
 
-def risk_groups(model: ModelRows) -> RiskGroups:
+def risk_groups(model: ModelRows, stated: float | None = None) -> RiskGroups:
     """Cut each run's test rows at the median of its validation rows; at the median is high.
+
+    Args:
+        model: Whose rows.
+        stated: Where to cut instead.
 
     Raises:
         UndefinedMetricError: If a run has no validation rows.
@@ -45,11 +50,13 @@ def risk_groups(model: ModelRows) -> RiskGroups:
     cuts = []
     high = np.zeros(len(model.test), dtype=bool)
     for run in np.unique(model.test.run):
-        chosen = model.validation.risk[model.validation.run == run]
+        own = model.validation.risk[model.validation.run == run]
+        chosen = own if stated is None else np.array([stated])
         if not len(chosen):
             raise UndefinedMetricError(
-                "risk groups need validation rows of the same run to choose the cut on, found none",
-                hint="write validation rows into the predictions table",
+                "risk groups need validation rows of the same run to choose the cut on, found "
+                "none, or a stated threshold (evaluation.threshold)",
+                hint="write validation rows into the predictions table, or state a threshold",
             )
         cuts.append(float(np.median(chosen)))
         rows = model.test.run == run
