@@ -6,8 +6,7 @@ Equation numbers are the paper's.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from types import MappingProxyType
-from typing import Any, Literal, get_args
+from typing import Literal, get_args
 
 import torch
 from jaxtyping import Float
@@ -16,7 +15,6 @@ from torch import Tensor, nn
 
 from sequela.encoders.image import ImageEncoder, ImageEncoderConfig
 from sequela.encoders.text import TextEncoder, TextEncoderConfig
-from sequela.errors import UsageError
 from sequela.fusion.aggregation import MlpAggregation, TransformerAggregation
 from sequela.fusion.decomposition import (
     CrossModalPart,
@@ -39,11 +37,13 @@ class LuminConfig(Settings):
     """LUMIN in full; a baseline or an ablation leaves something out.
 
     Attributes:
+        family: Tells the families' configurations apart.
         image: The image encoder, or None where images are not read.
         text: The text encoder, or None where texts are not read.
         dim: Width of every vector and token.
         exams: How many exams are seen at most, counted back from the landmark's.
-        cross_modal: Parts of CM-DKE; with none, the tokens are the encoders' vectors.
+        cross_modal: Parts of CM-DKE; with none, the tokens are the encoders' vectors. It takes a
+            learned vector in the place of images or texts that are not read.
         temporal: Parts of TE-DKE.
         gate: Orientation of the complementary part's gate.
         aggregation: How the tokens become one vector.
@@ -54,6 +54,7 @@ class LuminConfig(Settings):
         pretrained_alignment: Start from encoders aligned by contrastive pre-training.
     """
 
+    family: Literal["lumin"] = "lumin"
     image: ImageEncoderConfig | None = ImageEncoderConfig(name="resnet50", pretrained=True)
     text: TextEncoderConfig | None = TextEncoderConfig(encoder="text-encoder")
     dim: int = Field(default=256, ge=1)
@@ -69,97 +70,34 @@ class LuminConfig(Settings):
     pretrained_alignment: bool = True
 
     @property
+    def head(self) -> None:
+        """The head it comes with: none, it takes the configuration's."""
+
+    @property
     def modalities(self) -> tuple[str, ...]:
         """What is read of an exam."""
         return tuple(name for name in ("image", "text") if getattr(self, name) is not None)
+
+    @property
+    def vectors(self) -> tuple[str, ...]:
+        """What an exam has a vector of: CM-DKE's both members, learned where nothing is read."""
+        return ("image", "text") if self.cross_modal else self.modalities
+
+    def portable(self) -> LuminConfig:
+        """The same without the path of the text encoder, which its weights no longer need."""
+        if self.text is None:
+            return self
+        return self.evolve(text=self.text.evolve(encoder=self.text.encoder.rsplit("/", 1)[-1]))
 
     @model_validator(mode="after")
     def _boxes_fit(self) -> LuminConfig:
         if not self.modalities:
             raise ValueError("a model reads images, texts or both; neither is configured")
-        if self.cross_modal and len(self.modalities) < 2:
-            raise ValueError("cross_modal takes image and text apart; one of them is missing")
         if self.temporal and self.exams < 2:
             raise ValueError("temporal compares exams; set exams to 2 or more")
         if self.dim % self.heads:
             raise ValueError(f"dim ({self.dim}) is no multiple of heads ({self.heads})")
         return self
-
-
-def _without(parts: tuple[Any, ...], part: str) -> tuple[Any, ...]:
-    return tuple(other for other in parts if other != part)
-
-
-_SINGLE = {"exams": 1, "cross_modal": (), "temporal": (), "aggregation": "mlp"}
-
-# What each variant changes of a configuration; Table 3's "w/o CM-DKE" is lumin-t and its
-# "w/o TE-DKE" is lumin-m.
-CHANGES: Mapping[str, Mapping[str, Any]] = MappingProxyType(
-    {
-        "resnet50": {**_SINGLE, "text": None, "pretrained_alignment": False},
-        "st-i": {**_SINGLE, "text": None},
-        "st-r": {**_SINGLE, "image": None},
-        "st-b": _SINGLE,
-        "l-b": {"cross_modal": (), "temporal": (), "aggregation": "mlp"},
-        "lumin-m": {"temporal": ()},
-        "lumin-t": {"cross_modal": ()},
-        "lumin": {},
-        "lumin-without-pretraining": {"pretrained_alignment": False},
-        **{
-            f"lumin-m-without-{part}": {"temporal": (), "cross_modal": _without(CROSS_MODAL, part)}
-            for part in CROSS_MODAL
-        },
-        **{
-            f"lumin-t-without-{part}": {"cross_modal": (), "temporal": _without(TEMPORAL, part)}
-            for part in TEMPORAL
-        },
-    }
-)
-
-
-def describe(name: str) -> str:
-    """What a variant reads and how it joins it, in a sentence."""
-    config = VARIANTS[name]
-    reads = " and ".join(config.modalities) + f" of {_EXAMS.get(config.exams, config.exams)}"
-    parts = [
-        f"{module} ({', '.join(chosen)})"
-        for module, chosen in (("CM-DKE", config.cross_modal), ("TE-DKE", config.temporal))
-        if chosen
-    ]
-    joined = " + ".join(parts) if parts else "no decomposition"
-    start = "aligned encoders" if config.pretrained_alignment else "no alignment"
-    return f"{reads}; {joined}; {config.aggregation}; {start}"
-
-
-_EXAMS = {1: "the last exam", 2: "the last two exams"}
-
-
-def variant(name: str, full: LuminConfig | None = None) -> LuminConfig:
-    """The variant of that name.
-
-    Args:
-        name: One of `VARIANTS`.
-        full: The full model that it leaves something out of; the paper's by default.
-
-    Raises:
-        UsageError: If there is no such variant, or it needs an encoder that `full` lacks.
-    """
-    if name not in CHANGES:
-        raise UsageError(
-            f"there is no variant {name}", hint="`sequela list variants` names all of them"
-        )
-    full, changes = full or LuminConfig(), CHANGES[name]
-    lacking = [kind for kind in ("image", "text") if getattr(full, kind) is None]
-    needed = [kind for kind in lacking if changes.get(kind, "needed") == "needed"]
-    if needed:
-        raise UsageError(
-            f"variant {name} reads {' and '.join(needed)}, which the model section leaves out",
-            hint="choose a variant that reads less: st-i and resnet50 read images, st-r texts",
-        )
-    return full.evolve(**changes)
-
-
-VARIANTS: Mapping[str, LuminConfig] = MappingProxyType({name: variant(name) for name in CHANGES})
 
 
 class Lumin(nn.Module):
@@ -181,9 +119,9 @@ class Lumin(nn.Module):
         if config.text is not None:
             self.text = TextEncoder(config.text, dim, initial_weights=start)
         self.absent = nn.ParameterDict(
-            {kind: nn.Parameter(torch.randn(dim) * 0.02) for kind in config.modalities}
+            {kind: nn.Parameter(torch.randn(dim) * 0.02) for kind in config.vectors}
         )
-        parts: tuple[str, ...] = config.cross_modal or config.modalities
+        parts: tuple[str, ...] = config.cross_modal or config.vectors
         self.cross_modal = (
             cross_modal(config.cross_modal, dim, config.gate) if config.cross_modal else None
         )
@@ -209,10 +147,13 @@ class Lumin(nn.Module):
         """The encoders' vectors of each exam, learned ones where image or text is missing."""
         encoders = {"image": self.image, "text": self.text}
         found: dict[str, Tensor] = {}
-        for kind, encoder in encoders.items():
-            if encoder is not None:
+        for kind, learned in self.absent.items():
+            encoder = encoders[kind]
+            if encoder is None:
+                found[kind] = learned.expand(*seen.day.shape, -1)
+            else:
                 vectors, present = encoder(seen)
-                found[kind] = torch.where(present[:, :, None], vectors, self.absent[kind])
+                found[kind] = torch.where(present[:, :, None], vectors, learned)
         return found
 
     def tokens(

@@ -11,7 +11,7 @@ from sequela.errors import DataError
 from sequela.modalities.cases import CaseInputs, ExamInputs, TokenisedTexts
 from sequela.modalities.store import ImageStore
 from sequela.modalities.text import TextSettings
-from sequela.models.lumin import LuminConfig
+from sequela.models.build import ModelConfig
 from sequela.training.fitting import FitSettings
 from sequela.training.project import Project
 
@@ -31,15 +31,15 @@ class Sources:
     text: TextSettings
 
 
-def require_modalities(config: LuminConfig, sources: Sources, what: str) -> None:
-    """Refuse a model that reads what the cohort lacks.
+def require_modalities(config: ModelConfig, sources: Sources, what: str) -> None:
+    """Refuse a model for which the cohort has nothing; one of two it can do without.
 
     Raises:
-        DataError: If it does.
+        DataError: If the cohort has none of what it reads.
     """
     there = {"image": sources.store is not None, "text": sources.tokenizer is not None}
     lacking = [kind for kind in config.modalities if not there[kind]]
-    if lacking:
+    if len(lacking) == len(config.modalities):
         left = tuple(kind for kind in ("image", "text") if there[kind])
         raise DataError(
             f"{what} reads {' and '.join(config.modalities)}, "
@@ -48,11 +48,11 @@ def require_modalities(config: LuminConfig, sources: Sources, what: str) -> None
         )
 
 
-def case_inputs(cases: Sequence[Case], config: LuminConfig, sources: Sources) -> CaseInputs:
+def case_inputs(cases: Sequence[Case], config: ModelConfig, sources: Sources) -> CaseInputs:
     """The samples of some cases: the exams that the model sees, and of them what it reads."""
     seen = tuple(replace(case, exams=case.exams[-config.exams :]) for case in cases)
     texts = None
-    if config.text is not None:
+    if config.text is not None and sources.tokenizer is not None:
         texts = TokenisedTexts.of(seen, sources.tokenizer, sources.text)
     return CaseInputs(seen, images=sources.store if config.image else None, texts=texts)
 

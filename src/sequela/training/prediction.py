@@ -16,9 +16,8 @@ from sequela.cohort.patient import Case
 from sequela.errors import DataError
 from sequela.evaluation.predictions import SCHEMA, Predictions, Provenance, survival_column
 from sequela.modalities.text import TextSettings
-from sequela.models.build import build_model
-from sequela.models.heads import BinaryHead, Head, head_from_state
-from sequela.models.lumin import LuminConfig
+from sequela.models.build import ModelConfig, build_model, model_config
+from sequela.models.heads import AdditiveHazardHead, BinaryHead, Head, head_from_state
 from sequela.survival.followup import Followup
 from sequela.training.answers import Answers, half_yearly_grid
 from sequela.training.baselines import FAMILY, baseline_answers
@@ -48,7 +47,7 @@ class Trained:
     """
 
     model: nn.Module
-    config: LuminConfig
+    config: ModelConfig
     head: Head
     tokenizer: Any
     text: TextSettings
@@ -64,7 +63,7 @@ def load_trained(run: Run, device: torch.device | None = None) -> Trained:
     """
     tensors, metadata = read_tensors(run.checkpoint)
     head = head_from_state(metadata["head"])
-    config = LuminConfig.model_validate(metadata["model"])
+    config = model_config(metadata["model"])
     model = build_model(config, head.logits, initial_weights=False)
     model.load_state_dict(tensors)
     return Trained(
@@ -78,8 +77,9 @@ def load_trained(run: Run, device: torch.device | None = None) -> Trained:
 
 
 def survival_grid(head: Head) -> tuple[float, ...]:
-    """Every half year that the head knows of and its last day; for a binary head, its horizon."""
-    return head.grid if isinstance(head, BinaryHead) else half_yearly_grid(max(head.grid))
+    """Every half year and the last day; of a head that knows nothing between, its own days."""
+    apart = isinstance(head, BinaryHead | AdditiveHazardHead)
+    return head.grid if apart else half_yearly_grid(max(head.grid))
 
 
 def answers(
