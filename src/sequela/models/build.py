@@ -1,8 +1,8 @@
 """From a configuration to a network, for every family; and every name that can be trained.
 
 A family's configuration has, beside its own fields, what training asks of every one: `family`,
-`modalities`, `image` and `text` (encoders or None), `exams`, `pretrained_alignment`, `head` (the
-one it comes with, or None for the configuration's) and `portable()`.
+`modalities`, `image` and `text` (encoders or None), `clinical`, `exams`, `pretrained_alignment`,
+`head` (the one it comes with, or None for the configuration's) and `portable()`.
 """
 
 from __future__ import annotations

@@ -6,13 +6,15 @@ Equation numbers are the paper's.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Literal, get_args
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 from pydantic import Field, model_validator
 from torch import Tensor, nn
 
+from sequela.encoders.clinical import ClinicalEncoder
 from sequela.encoders.image import ImageEncoder, ImageEncoderConfig
 from sequela.encoders.text import TextEncoder, TextEncoderConfig
 from sequela.fusion.aggregation import MlpAggregation, TransformerAggregation
@@ -23,8 +25,13 @@ from sequela.fusion.decomposition import (
     cross_modal,
     temporal,
 )
+from sequela.fusion.decomposition_loss import (
+    DecompositionLoss,
+    decomposition_penalty,
+    pairs_of,
+)
 from sequela.fusion.timeline import Timeline, latest_exams, timeline_of
-from sequela.fusion.tokens import Tokens, TokenTypes, exam_tokens, temporal_tokens
+from sequela.fusion.tokens import Tokens, TokenTypes, exam_tokens, patient_token, temporal_tokens
 from sequela.modalities.batch import Batch
 from sequela.models.output import Output
 from sequela.settings import Settings
@@ -51,6 +58,12 @@ class LuminConfig(Settings):
         heads: Attention heads a layer.
         dropout: Share of activations that the aggregation drops in training.
         time_embedding: Tell the aggregation how long ago each exam was (the paper does not).
+        clinical: Read the manifest's clinical covariates too, as one token a patient (the paper
+            does not).
+        covariates: How many clinical features there are; filled in by training.
+        modality_dropout: Share of the patients whose images or texts, either with even chance,
+            are hidden in a training step (the paper: none). Nobody is left without both.
+        decomposition_loss: What is asked of the parts beyond predicting.
         pretrained_alignment: Start from encoders aligned by contrastive pre-training.
     """
 
@@ -67,6 +80,10 @@ class LuminConfig(Settings):
     heads: int = Field(default=8, ge=1)
     dropout: float = Field(default=0.1, ge=0, lt=1)
     time_embedding: bool = False
+    clinical: bool = False
+    covariates: int = Field(default=0, ge=0)
+    modality_dropout: float = Field(default=0.0, ge=0, le=1)
+    decomposition_loss: DecompositionLoss = DecompositionLoss()
     pretrained_alignment: bool = True
 
     @property
@@ -130,18 +147,41 @@ class Lumin(nn.Module):
             if config.temporal
             else None
         )
-        self.types = TokenTypes(parts, config.temporal, config.exams, dim, config.time_embedding)
+        self.clinical = ClinicalEncoder(config.covariates, dim) if config.clinical else None
+        alone = (*config.temporal, *(("clinical",) if config.clinical else ()))
+        self.types = TokenTypes(parts, alone, config.exams, dim, config.time_embedding)
         self.aggregation = _aggregation(config, len(parts))
         self.output = nn.Linear(dim, logits)
+        self.removed: frozenset[str] = frozenset()
 
     def forward(self, batch: Batch) -> Output:
         """Logits of each patient, and the parts they were computed from."""
-        seen = latest_exams(batch, self.config.exams)
+        seen = self.shown(latest_exams(batch, self.config.exams))
         timeline = timeline_of(seen)
-        tokens = self.tokens(self.vectors(seen), timeline)
+        vectors = self.vectors(seen)
+        tokens = self.tokens(vectors, timeline)
+        if self.clinical is not None:
+            tokens = tokens + patient_token("clinical", *self.clinical(seen))
+        tokens = tokens.without(self.removed)
         typed = tokens.values + self.types(tokens, timeline)
         logits = self.output(self.aggregation(typed, tokens.mask))
-        return Output(logits, tokens.parts(), tokens.masks())
+        penalty = None
+        if self.training and self.config.decomposition_loss.asked:
+            penalty = self.penalty(tokens, vectors, seen)
+        return Output(logits, tokens.parts(), tokens.masks(), penalty)
+
+    def shown(self, seen: Batch) -> Batch:
+        """The batch less the images and texts that are removed, or hidden by modality dropout."""
+        hidden = {name: torch.full_like(seen.exam_mask[:, 0], name in self.removed) for name in _IN}
+        if self.training and self.config.modality_dropout:
+            for name, dropped in _dropped(seen, self.config.modality_dropout).items():
+                hidden[name] = hidden[name] | dropped
+        views, texts = seen.view_mask, seen.text_mask
+        return replace(
+            seen,
+            view_mask=None if views is None else views & ~hidden["images"][:, None, None],
+            text_mask=None if texts is None else texts & ~hidden["texts"][:, None],
+        )
 
     def vectors(self, seen: Batch) -> dict[str, Float[Tensor, "patient exam dim"]]:
         """The encoders' vectors of each exam, learned ones where image or text is missing."""
@@ -162,12 +202,40 @@ class Lumin(nn.Module):
         """The named parts of each patient (eqs. 4-9)."""
         parts = dict(vectors)
         if self.cross_modal is not None:
-            parts = self.cross_modal(vectors["image"], vectors["text"])
+            parts = self._kept(self.cross_modal(vectors["image"], vectors["text"]))
         tokens = exam_tokens(parts, timeline)
         if self.temporal is not None:
             flat = torch.cat(list(parts.values()), dim=-1)
-            tokens = tokens + temporal_tokens(self.temporal(flat, timeline), timeline)
+            tokens = tokens + temporal_tokens(self._kept(self.temporal(flat, timeline)), timeline)
         return tokens
+
+    def penalty(
+        self, tokens: Tokens, vectors: Mapping[str, Float[Tensor, "patient exam dim"]], seen: Batch
+    ) -> Float[Tensor, ""]:
+        """What the decomposition loss asks of these tokens."""
+        weights = self.config.decomposition_loss
+        paired = pairs_of(seen.view_mask, seen.text_mask, seen.exam_mask)
+        return decomposition_penalty(tokens.by_part(), vectors, paired, weights)
+
+    def _kept(self, parts: dict[str, Tensor]) -> dict[str, Tensor]:
+        return {
+            name: torch.zeros_like(part) if name in self.removed else part
+            for name, part in parts.items()
+        }
+
+
+_IN = ("images", "texts")
+
+
+def _dropped(seen: Batch, share: float) -> dict[str, Bool[Tensor, " patient"]]:
+    """Whose images, and whose texts, a training step hides: never both, and never the only one."""
+    views, texts = seen.view_mask, seen.text_mask
+    if views is None or texts is None:
+        return {}
+    both = views.any(dim=(1, 2)) & texts.any(dim=1)
+    chance = torch.rand(len(seen), device=seen.day.device)
+    images = both & (chance < share / 2)
+    return {"images": images, "texts": both & ~images & (chance < share)}
 
 
 def _aggregation(config: LuminConfig, parts: int) -> TransformerAggregation | MlpAggregation:
@@ -175,5 +243,6 @@ def _aggregation(config: LuminConfig, parts: int) -> TransformerAggregation | Ml
         return TransformerAggregation(config.dim, config.layers, config.heads, config.dropout)
     specific = {"first", "second"} & set(config.temporal)
     single = len(config.temporal) - len(specific)
-    count = config.exams * parts + single + (config.exams - 1) * len(specific)
-    return MlpAggregation(config.dim, count, config.dropout, complete=config.exams == 1)
+    count = config.exams * parts + single + (config.exams - 1) * len(specific) + config.clinical
+    complete = config.exams == 1 and not config.clinical
+    return MlpAggregation(config.dim, count, config.dropout, complete=complete)

@@ -46,6 +46,11 @@ class MiraiConfig(Settings):
         """It reads no texts."""
 
     @property
+    def clinical(self) -> bool:
+        """It reads no clinical covariates."""
+        return False
+
+    @property
     def modalities(self) -> tuple[str, ...]:
         """What is read of an exam."""
         return ("image",)

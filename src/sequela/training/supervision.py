@@ -19,7 +19,14 @@ from sequela.training.checkpoint import read_tensors
 from sequela.training.configuration import PREDICTED
 from sequela.training.fit_run import fit_run
 from sequela.training.fitting import TrainSettings
-from sequela.training.inputs import Sources, case_inputs, in_training, require_modalities
+from sequela.training.inputs import (
+    ClinicalSource,
+    Sources,
+    case_inputs,
+    in_training,
+    require_modalities,
+    with_covariates,
+)
 from sequela.training.judgement import require_both
 from sequela.training.loop import Fit
 from sequela.training.objectives import Examples, Supervised
@@ -50,7 +57,10 @@ def training(project: Project, variant: str, fold: Fold) -> Training:
     configuration, settings = project.configuration, project.configuration.train
     config = variant_of(variant, project.model(fold))
     tokenizer = project.tokenizer(fold) if config.text is not None else None
-    sources = Sources(project.store if config.image else None, tokenizer, configuration.text)
+    clinical = ClinicalSource.fit(project, fold) if config.clinical else None
+    config = with_covariates(config, clinical)
+    store = project.store if config.image else None
+    sources = Sources(store, tokenizer, configuration.text, clinical)
     require_modalities(config, sources, f"variant {variant}")
     objective = supervised(project, config, fold)
     aligned = _aligned_run(project, fold) if config.pretrained_alignment else None
@@ -69,6 +79,7 @@ def training(project: Project, variant: str, fold: Fold) -> Training:
         "family": config.family,
         "model": config.portable().model_dump(mode="json"),
         "head": objective.head.state(),
+        "clinical": clinical.scaler.state() if clinical else None,
         "truncated_texts": inputs.texts.truncated if inputs.texts else None,
         **described(project),
     }
