@@ -75,8 +75,12 @@ class Evidence:
         return next((run.config for run in self.runs if run.config), {})
 
 
-def gather(work: Path) -> Evidence:
+def gather(work: Path, base: Path | None = None) -> Evidence:
     """Read a work folder.
+
+    Args:
+        work: With `evaluation.json`, runs and explanations; of a study, its own folder.
+        base: The work folder with the division and the prepared images, where it is another.
 
     Raises:
         DataError: If there is no `evaluation.json`, or a file is not what its name says.
@@ -87,21 +91,22 @@ def gather(work: Path) -> Evidence:
             f"{work.name} has no evaluation.json to report",
             hint="run `sequela evaluate` first",
         )
-    prepared = work / "prepared"
+    base = base or work
+    prepared = base / "prepared"
     sheet = prepared / "contact-sheet.png"
     quality = prepared / "images.parquet"
     return Evidence(
         folder=work,
         evaluation=_json(evaluation),
-        exclusions=_csv(work / "exclusions.csv"),
-        splits=_csv(work / "splits.csv"),
-        split_settings=_json(work / "splits.json"),
+        exclusions=_csv(base / "exclusions.csv"),
+        splits=_csv(base / "splits.csv"),
+        split_settings=_json(base / "splits.json"),
         runs=tuple(_run(folder) for folder in sorted((work / "runs").glob("*/"))),
         prepared=_json(prepared / "prepared.json"),
         quality=pl.read_parquet(quality) if quality.is_file() else None,
         contact_sheet=sheet if sheet.is_file() else None,
         explanations=_json(work / "explanations" / "explanations.json"),
-        manifest=_yaml(work.parent / "cohort.yaml"),
+        manifest=_yaml(base.parent / "cohort.yaml"),
     )
 
 

@@ -47,12 +47,13 @@ PROBABILITY_METRICS = (
 _SHEET_SIDE = 1200
 
 
-def write_report(work: Path, out: Path) -> Path:
+def write_report(work: Path, out: Path, base: Path | None = None) -> Path:
     """Write the report of a work folder as one self-contained HTML file.
 
     Args:
         work: The folder with `evaluation.json` and what stands beside it.
         out: The file to write.
+        base: The work folder with the division and the prepared images, where it is another.
 
     Returns:
         `out`.
@@ -60,7 +61,7 @@ def write_report(work: Path, out: Path) -> Path:
     Raises:
         DataError: If there is no evaluation, or it cannot be read.
     """
-    write_text(out, render(gather(work)))
+    write_text(out, render(gather(work, base)))
     return out
 
 
