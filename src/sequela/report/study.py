@@ -9,7 +9,13 @@ from pathlib import Path
 from typing import Any
 
 from sequela.evaluation.evaluate import evaluate
+from sequela.models.lumin import CHANGES as LUMIN
+from sequela.report.lumin_tables import Removals, lumin_tables
 from sequela.report.page import write_report
+from sequela.report.results import read_results
+from sequela.report.risk_figure import write_risk_figure
+from sequela.report.study_tables import study_tables
+from sequela.report.tables import Table
 from sequela.storage import fingerprint, write_json
 from sequela.training.study import Study
 from sequela.training.study_runs import collect
@@ -42,9 +48,10 @@ def write_results(study: Study) -> Results:
     """
     predictions = collect(study)
     settings = study.project.configuration.evaluation
+    entries = {entry.label: entry.variant for entry in study.entries}
     record = {
         "name": study.name,
-        "entries": {entry.label: entry.variant for entry in study.entries},
+        "entries": entries,
         "seeds": sorted({member.seed for member in study.members}),
         "folds": len(study.project.folds),
         "evaluated": fingerprint(study.folder / "predictions.parquet", settings.model_dump_json()),
@@ -54,8 +61,29 @@ def write_results(study: Study) -> Results:
         evaluate([predictions], settings).write(path)
     write_json(study.folder / RECORD, record)
     evaluation: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    written = [
+        path
+        for table in tables_of(evaluation, entries, {})
+        for path in table.write(study.folder / "tables")
+    ]
+    written += write_risk_figure(read_results(evaluation), study.folder / "figures")
     report = write_report(study.folder, study.folder / "report.html", study.project.work)
-    return Results(evaluation, (), report)
+    return Results(evaluation, tuple(written), report)
+
+
+def tables_of(
+    evaluation: Mapping[str, Any], entries: Mapping[str, str], removals: Removals
+) -> tuple[Table, ...]:
+    """The tables of a study: those of the paper whose variants it runs, then those of any.
+
+    Args:
+        evaluation: `evaluation.json`.
+        entries: The variant of each of the study's names.
+        removals: AUCs of trained models with a part taken out at inference.
+    """
+    of_lumin = bool(set(entries.values()) & LUMIN.keys())
+    papers = lumin_tables(evaluation, entries, removals) if of_lumin else ()
+    return (*papers, *study_tables(evaluation))
 
 
 def _record(folder: Path) -> Mapping[str, Any]:
