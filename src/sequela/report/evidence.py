@@ -55,6 +55,7 @@ class Evidence:
         contact_sheet: Where `prepared/contact-sheet.png` stands.
         explanations: `explanations/explanations.json`.
         manifest: `cohort.yaml` of the cohort folder that the work folder stands in.
+        study: `study.json`, where the folder is a study's.
     """
 
     folder: Path
@@ -68,6 +69,7 @@ class Evidence:
     contact_sheet: Path | None
     explanations: Mapping[str, Any]
     manifest: Mapping[str, Any]
+    study: Mapping[str, Any]
 
     @property
     def config(self) -> Mapping[str, Any]:
@@ -107,6 +109,7 @@ def gather(work: Path, base: Path | None = None) -> Evidence:
         contact_sheet=sheet if sheet.is_file() else None,
         explanations=_json(work / "explanations" / "explanations.json"),
         manifest=_yaml(base.parent / "cohort.yaml"),
+        study=_json(work / "study.json"),
     )
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from sequela.report.comparisons import ComparisonSet, read_comparisons
 from sequela.report.estimates import Estimate
-from sequela.report.names import ORDER
+from sequela.report.names import BASELINES, ORDER
 from sequela.report.results import ModelResult, read_results
 from sequela.report.tables import Cell, Column, Table
 
@@ -24,6 +24,8 @@ _MODALITIES = {
     "st-r": "EHR",
     **dict.fromkeys(("st-b", "l-b", *_MODULES), "I&R"),
 }
+MODELS = frozenset({*_MODALITIES} - {*BASELINES})
+"""Variants of which one at least is in a study that has these tables."""
 _METRICS = (
     Column("ACC", "accuracy", "number"),
     Column("AUC", "auc", "number"),

@@ -22,6 +22,7 @@ from sequela.report.names import label
 from sequela.report.protocol import duration, protocol_in_words
 from sequela.report.quality import image_quality
 from sequela.report.results import ModelResult, read_results
+from sequela.report.study_section import study_section
 from sequela.report.survival_curves import survival_figure
 from sequela.report.wording import headline, main_model, verdict
 from sequela.storage import write_text
@@ -95,6 +96,7 @@ def _contents(evidence: Evidence) -> dict[str, Any]:
         "protocol": protocol_in_words(evidence.config, evidence.split_settings, evaluation),
         "card": model_card(evidence, results),
         "provenance": provenance(evidence, results),
+        "study": study_section(evaluation, evidence.study),
         **_about(results),
         **_cohort(evidence),
         **_explanations(evidence),

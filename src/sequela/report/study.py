@@ -9,13 +9,10 @@ from pathlib import Path
 from typing import Any
 
 from sequela.evaluation.evaluate import evaluate
-from sequela.models.lumin import CHANGES as LUMIN
-from sequela.report.lumin_tables import Removals, lumin_tables
 from sequela.report.page import write_report
 from sequela.report.results import read_results
 from sequela.report.risk_figure import write_risk_figure
-from sequela.report.study_tables import study_tables
-from sequela.report.tables import Table
+from sequela.report.study_section import tables_of
 from sequela.storage import fingerprint, write_json
 from sequela.training.study import Study
 from sequela.training.study_runs import collect
@@ -63,27 +60,12 @@ def write_results(study: Study) -> Results:
     evaluation: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
     written = [
         path
-        for table in tables_of(evaluation, entries, {})
+        for table in tables_of(evaluation, record)
         for path in table.write(study.folder / "tables")
     ]
     written += write_risk_figure(read_results(evaluation), study.folder / "figures")
     report = write_report(study.folder, study.folder / "report.html", study.project.work)
     return Results(evaluation, tuple(written), report)
-
-
-def tables_of(
-    evaluation: Mapping[str, Any], entries: Mapping[str, str], removals: Removals
-) -> tuple[Table, ...]:
-    """The tables of a study: those of the paper whose variants it runs, then those of any.
-
-    Args:
-        evaluation: `evaluation.json`.
-        entries: The variant of each of the study's names.
-        removals: AUCs of trained models with a part taken out at inference.
-    """
-    of_lumin = bool(set(entries.values()) & LUMIN.keys())
-    papers = lumin_tables(evaluation, entries, removals) if of_lumin else ()
-    return (*papers, *study_tables(evaluation))
 
 
 def _record(folder: Path) -> Mapping[str, Any]:
