@@ -94,7 +94,7 @@ def test_the_standard_error_of_dynamic_auc_is_that_of_risk_regression(
     expected = {entry["id"]: entry["value"] for entry in published}
     rows = german.rows
     ours = auc_standard_error(rows.risk, rows.time, rows.event, Question(1, day))
-    assert ours == pytest.approx(expected[f"gbsg2.auc_t.cox6.t{day:.0f}.se"], rel=5e-6)
+    assert ours == pytest.approx(expected[f"gbsg2.auc_t.cox6.t{day:.0f}.se"], rel=SETTLED)
 
 
 def test_the_integrated_brier_score_is_that_of_pec(german: Judged, shared_reference: Path) -> None:
@@ -207,7 +207,7 @@ def test_the_standard_error_of_the_external_auc_is_that_of_risk_regression(
     ours = [
         auc_standard_error(rows.risk, rows.time, rows.event, Question(1, day)) for day in rows.grid
     ]
-    np.testing.assert_allclose(ours, content["auc_se_2y_5y"], rtol=5e-6)
+    np.testing.assert_allclose(ours, content["auc_se_2y_5y"], rtol=RELATIVE)
 
 
 def benefit(it: Judged, threshold: float, *, everybody: bool = False) -> float:

@@ -67,7 +67,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """
     # Threads that spin while they wait take the cores from each other; read when torch is loaded.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
-    copy_context().run(_run, list(sys.argv[1:] if arguments is None else arguments))
+    others = os.umask(0o077)  # whatever is written, by libraries and workers too, is its owner's
+    try:
+        copy_context().run(_run, list(sys.argv[1:] if arguments is None else arguments))
+    finally:
+        os.umask(others)
 
 
 def _run(words: list[str]) -> None:

@@ -19,7 +19,7 @@ from sequela.cohort.patient import Case
 from sequela.errors import DataError
 from sequela.modalities.clinical import ClinicalScaler
 from sequela.survival.aalen_johansen import aalen_johansen
-from sequela.survival.cause_specific import incidence_of_hazards
+from sequela.survival.cause_specific import StepHazard, incidence_of_steps
 from sequela.survival.cox import fit_cox
 from sequela.survival.followup import Followup
 from sequela.survival.risk_sets import step
@@ -32,7 +32,6 @@ BASELINE_WORDS: Mapping[BaselineName, str] = {
     "timing-only": "ridge Cox on when exams were made; what it reaches, the design gives away",
 }
 TIMING = ("landmark", "gap", "exams")
-_TOGETHER = 1024  # patients whose hazards at every moment are held at once
 
 
 @dataclass(frozen=True)
@@ -102,14 +101,18 @@ class CauseHazard:
     times: tuple[float, ...]
     hazard: tuple[float, ...]
 
-    def added(
-        self, numbers: Float[np.ndarray, "patient feature"], moments: Float[np.ndarray, " moment"]
-    ) -> Float[np.ndarray, "patient moment"]:
-        """What each moment adds to each patient's cumulative hazard."""
-        level = step(np.array(self.times), np.array(self.hazard), moments, before=0.0)
+    @property
+    def baseline(self) -> StepHazard:
+        """The hazard of a patient at `centre`."""
+        return StepHazard(self.times, self.hazard)
+
+    def relative(
+        self, numbers: Float[np.ndarray, "patient feature"]
+    ) -> Float[np.ndarray, " patient"]:
+        """Each patient's hazard relative to the baseline."""
+        relative: Float[np.ndarray, " patient"]
         relative = np.exp((numbers - self.centre) @ np.array(self.coefficients))
-        added: Float[np.ndarray, "patient moment"] = np.outer(relative, np.diff(level, prepend=0.0))
-        return added
+        return relative
 
 
 @dataclass(frozen=True)
@@ -147,16 +150,8 @@ class CoxBaseline:
         self, inputs: BaselineInputs, times: tuple[float, ...]
     ) -> Float[np.ndarray, "patient time"]:
         numbers = _numbers(inputs, self.scaler)[1][:, list(self.columns)]
-        rival = self.competing
-        moments = np.union1d(self.cause.times, () if rival is None else rival.times)
-        moments = moments[moments <= max(times)]
-        found = np.zeros((len(inputs), len(times)))
-        for rows in np.array_split(np.arange(len(inputs)), len(inputs) // _TOGETHER + 1):
-            cause = self.cause.added(numbers[rows], moments)
-            other = np.zeros_like(cause) if rival is None else rival.added(numbers[rows], moments)
-            steps = np.pad(incidence_of_hazards(cause, other), ((0, 0), (1, 0)))
-            found[rows] = steps[:, np.searchsorted(moments, times, side="right")]
-        return found
+        causes = [self.cause] if self.competing is None else [self.cause, self.competing]
+        return incidence_of_steps([(one.baseline, one.relative(numbers)) for one in causes], times)
 
     def state(self) -> dict[str, Any]:
         """What `baseline_from_state` needs, as JSON holds it."""

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import Protocol, cast, runtime_checkable
+from typing import Any, Protocol, cast, runtime_checkable
 
 import torch
 from jaxtyping import Float
@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from sequela.modalities.batch import Batch
 from sequela.models.contrastive import AlignmentModel
-from sequela.models.heads import Head
+from sequela.models.heads import Head, completed
 from sequela.survival.followup import Followup
 from sequela.training.judgement import Target, judged
 from sequela.training.sampling import (
@@ -43,6 +43,12 @@ class Objective(Protocol):
 
     def validate(self, model: nn.Module, batches: Loaded) -> dict[str, float]:
         """`loss`, and what else is defined, over all validation batches."""
+        ...
+
+    def conclude(
+        self, model: nn.Module, load: Callable[[Sequence[Rows]], Loaded]
+    ) -> dict[str, Any]:
+        """What the checkpoint is to say beside the kept weights that could not be said before."""
         ...
 
 
@@ -95,6 +101,18 @@ class Supervised:
         loss = self.head.loss(logits, followup).item()
         return {"loss": loss, **judged(risk, followup, self.target)}
 
+    def conclude(
+        self, model: nn.Module, load: Callable[[Sequence[Rows]], Loaded]
+    ) -> dict[str, Any]:
+        """The head, with what it fits on the final logits of training patients."""
+        rows = self.examples.train
+        batches = ordered_batches(rows, self.examples.batch)
+
+        def logits() -> Float[Tensor, "patient logit"]:
+            return torch.cat([model(batch).logits.float() for _, batch in load(batches)])
+
+        return {"head": completed(self.head, logits, self.followup[rows]).state()}
+
 
 @dataclass(frozen=True)
 class Alignment:
@@ -122,3 +140,9 @@ class Alignment:
         losses = [(float(self.loss(model, batch, rows)), len(rows)) for rows, batch in batches]
         exams = sum(count for _, count in losses)
         return {"loss": sum(loss * count for loss, count in losses) / exams} if exams else {}
+
+    def conclude(
+        self, model: nn.Module, load: Callable[[Sequence[Rows]], Loaded]
+    ) -> dict[str, Any]:
+        """Nothing: the weights say it all."""
+        return {}
