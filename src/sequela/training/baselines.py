@@ -17,6 +17,7 @@ from sequela.models.baselines import (
     fit_baseline,
 )
 from sequela.progress import Advance
+from sequela.seal import unseal
 from sequela.training.answers import Answers, half_yearly_grid
 from sequela.training.checkpoint import write_tensors
 from sequela.training.project import Fold, Project
@@ -62,6 +63,7 @@ def train_baseline(
             **_fitted(project, name, fold),
             **described(project),
         }
+        unseal(run.folder, run.checkpoint.name)
         write_tensors(run.checkpoint, {}, metadata)
     advance(1)
     return run

@@ -19,6 +19,7 @@ from sequela.modalities.text import TextSettings
 from sequela.models.build import build_model
 from sequela.models.heads import BinaryHead, Head, head_from_state
 from sequela.models.lumin import LuminConfig
+from sequela.seal import seal, unseal
 from sequela.survival.followup import Followup
 from sequela.training.answers import Answers, half_yearly_grid
 from sequela.training.baselines import FAMILY, baseline_answers
@@ -127,7 +128,9 @@ def predict(run: Run, project: Project, *, external: bool = False) -> Prediction
     table = prediction_table(metadata, cases, parts, followup, said)
     predictions = Predictions(table, provenance(metadata, project, external=external))
     if not external:
+        unseal(run.folder, run.predictions.name)
         predictions.write(run.predictions)
+        seal(run.folder)
     return predictions
 
 
