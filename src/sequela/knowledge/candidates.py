@@ -36,6 +36,11 @@ def most_frequent(candidates: Sequence[Candidate]) -> Candidate | None:
     return max(candidates, key=lambda each: (counts[each.value], -each.start))
 
 
+def first(candidates: Sequence[Candidate]) -> Candidate | None:
+    """The value seen first."""
+    return min(candidates, key=lambda each: each.start)
+
+
 def gravest(*order: str) -> Choice:
     """The first sighting of the value that comes last in `order`."""
 

@@ -9,17 +9,23 @@ from sequela.knowledge.candidates import Candidate
 
 _ONE = "1lI|!"
 _DIGITS = str.maketrans({**dict.fromkeys("lI|!i", "1"), "O": "0", "o": "0", "Z": "2", "z": "2"})
-_T_CODE = rf"(?:[0-4{_ONE}Zz]\s?(?:mic?|[a-dA-D](?![a-zA-Z])(?:\s?[12])?)?|[iI][sS]|[xX])"
-_N_CODE = rf"(?:[0-3{_ONE}OoxX]\s?(?:mi|[a-cA-C](?![a-zA-Z]))?)"
-_M_CODE = rf"(?:[01{_ONE}OoxX]\s?(?:[a-cA-C](?![a-zA-Z]))?)"
+_ALONE_LETTER = r"(?![a-zA-Z])"
+_BEFORE_N = r"(?=[pP]?[nN]\s?[0-3xXoOlI])"
+_BEFORE_M = r"(?=(?:[pP]?[mM]|[LVRG])\s?[01xXoOlI])"
+_T_CODE = (
+    rf"(?:[0-4{_ONE}Zz]\s?(?:mic?|[a-dA-D](?:{_ALONE_LETTER}|{_BEFORE_N})(?:\s?[12](?!\d))?)?"
+    r"|[iI][sS]|[xX])"
+)
+_N_CODE = rf"(?:[0-3{_ONE}OoxX]\s?(?:mi|[a-cA-C](?:{_ALONE_LETTER}|{_BEFORE_M}))?)"
+_M_CODE = rf"(?:[01{_ONE}OoxX]\s?(?:[a-cA-C]{_ALONE_LETTER})?)"
 _GAP = r"[\s,;.()/:\-]{0,4}"
-_AFTER = r"(?![a-zA-Z0-9])"
+_AFTER = r"(?:(?![a-zA-Z0-9])|(?=[LVRG][0-3OXx]))"
 _SUFFIX = r"(?:\s?\([^)]{1,5}\))?"
 
 # pT2a N0 MX in one breath: the most explicit way of writing it.
 _TNM = re.compile(
     rf"(?<![a-zA-Z])(?:[yr]?[pP])?\s?T\s?(?P<T>{_T_CODE}){_SUFFIX}"
-    rf"{_GAP}[pP]?\s?N\s?(?P<N>{_N_CODE}){_SUFFIX}(?:{_GAP}[pP]?\s?M\s?(?P<M>{_M_CODE}))?{_AFTER}"
+    rf"{_GAP}[pP]?\s?N(?:\s?(?=[0-3xXoO]))?(?P<N>{_N_CODE}){_SUFFIX}(?:{_GAP}[pP]?\s?M\s?(?P<M>{_M_CODE}))?{_AFTER}"
 )
 _ALONE = {
     "T": re.compile(rf"(?<![a-zA-Z])[yr]?(?:[pP]\s?T\s?|pt)(?P<code>{_T_CODE})(?![a-zA-LO-Z0-9])"),
@@ -30,18 +36,19 @@ _ALONE = {
 
 def _labelled(label: str, letter: str, code: str) -> re.Pattern[str]:
     """`Primary tumour (pT): pT2a`, with or without the letters."""
-    before = rf"(?:{label}|{letter}[\s-]?stage)\W{{0,3}}(?:\(p?{letter}\))?\W{{0,6}}"
+    label = rf"(?:{label}|{letter}[\s-]?stage|pathologic(?:al)? {letter})"
+    before = rf"{label}\W{{0,3}}(?:\(p?{letter}\))?\W{{0,6}}"
     return re.compile(rf"{before}p?{letter}?\s?(?P<code>{code}){_AFTER}", re.IGNORECASE)
 
 
 _LABELLED = {
-    "T": _labelled("primary tumou?r", "T", _T_CODE),
+    "T": _labelled(r"primary tumou?r|p?TNM[\s\w]{0,14}s[tl]a[gq]e\w*", "T", _T_CODE),
     "N": _labelled("regional lymph nodes?", "N", _N_CODE),
     "M": _labelled("distant metastas[ie]s", "M", _M_CODE),
 }
-_ROMAN = rf"(?:[{_ONE}]{{0,3}}V|[{_ONE}]{{1,3}})"
+_ROMAN = rf"(?:[{_ONE}]{{0,3}}V|I[{_ONE}]{{0,2}}|[{_ONE}]{{2,3}})"
 _STAGE = re.compile(
-    rf"(?P<system>ajcc|figo|uicc|tnm|pathologic(?:al)?|overall|surgical)?[\s(]{{0,3}}stage"
+    rf"(?P<system>ajcc|figo|uicc|tnm|pathologic(?:al)?|overall|surgical)?[\s(]{{0,3}}(?<![TNM]\s)\bstage"
     rf"(?:\s?group(?:ing)?)?(?:\s?\([^)]{{1,25}}\))?[\s:=\-]{{0,4}}(?:is\s)?"
     rf"(?P<roman>{_ROMAN})\s?(?P<letter>[ABCabc](?:\s?[12])?)?(?![a-zA-Z0-9/])",
     re.IGNORECASE,
