@@ -9,7 +9,7 @@ import typer
 from rich.markup import escape
 
 from sequela.cli.answers import answer
-from sequela.cli.words import column_mapping
+from sequela.cli.sources import read_mapping
 from sequela.errors import DataError, UsageError
 
 if TYPE_CHECKING:
@@ -79,7 +79,7 @@ def lint_table(
     if not 0 < level < 1:
         raise UsageError(f"--level {level:g} is not between 0 and 1", hint="write --level 0.95")
     assumed = Assumptions(level=level, wald=not not_wald, prevalence=_share(prevalence))
-    mapping = dict(column_mapping(column) for column in columns or ())
+    mapping = read_mapping(columns or ())
     found = linted(read_published_table(file, mapping, group=group), assumed)
     answer(found.as_json(), *_lint_lines(found))
     if found.contradictions:

@@ -76,13 +76,3 @@ def configuration_of(cohort: Path, config: Path | None, run: Path | None) -> Pat
 def next_step(command: str, cohort: Path) -> str:
     """The line that says what to run next."""
     return f"next: sequela {command} {escape(str(cohort))}"
-
-
-def column_mapping(column: str) -> tuple[str, str]:
-    """Our name and theirs in `--column OURS=THEIRS`."""
-    ours, equals, theirs = column.partition("=")
-    if not equals:
-        raise UsageError(
-            f"--column {column} names no column", hint="write --column OURS=THEIRS, as time=days"
-        )
-    return ours, theirs
