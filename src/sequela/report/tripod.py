@@ -195,10 +195,10 @@ def _output(told: Told) -> str:
     main = told.main
     if main is None:
         return ""
-    probability = "and the probability of being free of the event" if main.calibration else ""
+    probability = ", and the probability of being free of the event" if main.calibration else ""
     return (
-        f"A risk, higher is worse, {probability}. Thresholds are chosen on validation patients, "
-        "and risk groups parted there."
+        f"A risk, higher is worse{probability}. Thresholds come from validation patients unless "
+        "stated; risk groups are parted at the validation median."
     )
 
 
