@@ -11,6 +11,7 @@ from sequela.knowledge import (
     tumour_rules,
 )
 from sequela.knowledge.candidates import Choice, Reader, first, gravest, most_frequent, settle
+from sequela.knowledge.instructions import without_instructions
 from sequela.knowledge.schema import MINIMUM_LENGTH, StructuredReport
 
 VERSION = "rules-1"
@@ -46,6 +47,7 @@ def extract_report(text: str) -> StructuredReport:
     """
     if len(text.strip()) < MINIMUM_LENGTH:
         return StructuredReport.of(())
+    data = without_instructions(text)
     return StructuredReport.of(
-        settle(field, text, read(text), choose) for field, (read, choose) in _RULES.items()
+        settle(field, text, read(data), choose) for field, (read, choose) in _RULES.items()
     )
