@@ -12,8 +12,8 @@ import re
 from collections.abc import Iterator
 
 _MACHINE = (
-    r"\b(?:language model|LLMs?|chat ?gpt|gpt-?\d|artificial intelligence|chatbot|AI (?:model|system|agent)"
-    r"|(?:for|to|voor|as an?) (?:the )?AI(?=\s?[:,]|\sread)|assistant(?!\s?(?:prof|dir|surg|med))"
+    r"\b(?:language model|LLMs?|chat ?gpt|gpt-?\d|artificial intelligence|chatbot"
+    r"|AI (?:model|system|agent)|(?:for|to|voor|as an?) (?:the )?AI(?=\s?[:,]|\sread)|assistant(?!\s?(?:prof|dir|surg|med))"
     r"|system (?:prompt|message|note)|prompt|taalmodel|systeem(?:bericht|prompt)|json|assistent)\b"
 )
 _COMMAND = (
@@ -22,7 +22,8 @@ _COMMAND = (
     r"|everything|all|document|data|follow\w*|obey|bovenstaande|hierboven|vorige|eerdere|tekst"
     r"|gegevens|alles|verslag|this)\b"
     r"|\b(?:new|nieuwe) (?:task|instructions?|opdracht)\b|\b(?:you are now|you must|je bent nu"
-    r"|moet je)\b|\b(?:instruct(?:ion|ie)s?)\b.{0,20}(?:for|voor|to)\b.{0,20}\b(?:ai|model|machine)\b"
+    r"|moet je)\b|\b(?:instruct(?:ion|ie)s?)\b.{0,20}(?:for|voor|to)\b.{0,20}"
+    r"\b(?:ai|model|machine)\b"
     r"|\b(?:respond|answer|reply|antwoord|beantwoord)\s(?:only|with|that|uitsluitend|alleen"
     r"|met|elk)\b|\b(?:answered|output|fill(?:ed)? in|vul(?:t)? in|invullen)\b.{0,40}"
     r"\b(?:p?[TNM]\d|stage|grade|field|value|worst)|\b(?:set|zet)\b.{0,20}\b(?:stage|grade|p?[TN]"
@@ -30,7 +31,10 @@ _COMMAND = (
     r"|dit|this)\b.{0,30}\b(?:return|output|geef|answer|write)"
     r"|\bcorrect (?:values?|answers?) (?:are|is)\b|\bjuiste (?:antwoord|waarde)"
 )
-_CHINESE = r"忽略|无视|指令|系统|输出|字段|填写|设为|语言模型|人工智能|助手|返回|回答|答案|覆盖|新任务|忘记|提取"
+_CHINESE = (
+    r"忽略|无视|指令|系统|输出|字段|填写|设为|语言模型|人工智能"
+    r"|助手|返回|回答|答案|覆盖|新任务|忘记|提取"
+)
 _MARKUP = (
     r"<[!/]?-{0,2}[a-z|][^>\n]{0,200}>|<\||\|>|<<\s?/?sys|\[/?inst\]|```|^\s?#{2,}\s"
     r"|\\(?:text)?color|\{\s?\"\w+\"\s?:|(?<!\w\s)\b(?:assistant|system)\s?:|\beval\(|\batob\b"
