@@ -33,6 +33,17 @@ def test_the_clean_report_says_what_the_instructions_deny() -> None:
     assert len(INJECTIONS) == len(set(INJECTIONS)) == 60
 
 
+def test_without_this_most_instructions_in_plain_words_would_change_a_field(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("sequela.knowledge.rules.without_instructions", lambda text: text)
+    planted = ("".join((*PARTS[:1], each + "\n", *PARTS[1:])) for each in INJECTIONS[:50])
+    changed = [
+        values(extract_report(each)) != values(extract_report("".join(PARTS))) for each in planted
+    ]
+    assert sum(changed) > 25
+
+
 def test_what_is_taken_out_leaves_every_other_character_in_its_place() -> None:
     planted = PARTS[0] + INJECTIONS[0] + "\n" + PARTS[1]
     left = without_instructions(planted)

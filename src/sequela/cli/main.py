@@ -13,7 +13,7 @@ import typer
 from typer.exceptions import Abort, TyperException
 
 import sequela
-from sequela.cli import cohorts, demonstration, machine, numbers, runs
+from sequela.cli import cohorts, demonstration, knowledge, machine, numbers, runs
 from sequela.cli.answers import as_json, complain
 from sequela.errors import InterruptedRunError, ResourceLimitError, SequelaError, UsageError
 from sequela.progress import quiet
@@ -28,7 +28,7 @@ app = typer.Typer(
     rich_markup_mode="markdown",
     pretty_exceptions_enable=False,
 )
-for room in (demonstration, machine, cohorts, runs, numbers):
+for room in (demonstration, machine, cohorts, knowledge, runs, numbers):
     room.add_to(app)
 
 

@@ -40,8 +40,8 @@ _PATTERNS = tuple(
         rf"(?i:\b(?:patient(?:'s)? name|name|surname|physician|pathologist|surgeon"
         rf"|signed(?: out)? by|verified by|performed by|dictated by|attending)\b\s?[:=]\s?){_NAME}",
         r"(?i)\b(?:mrn|ssn|medical record|record|account|acct|accession|policy|member|licen[sc]e"
-        r"|plate|serial|device|vin|health plan|case|hosp\w*|history|chart)\s?(?:no|nr|number|id|#)?\.?"
-        r"\s?[:#=]\s?[\w/-]*\d[\w/-]*",
+        r"|plate|serial|device|vin|health plan|case|hosp\w*|history|chart)"
+        r"\s?(?:no|nr|number|id|#)?\.?\s?[:#=]\s?[\w/-]*\d[\w/-]*",
         r"(?i)\b(?:dob|date of birth|born|age)\b\s?[:=]?\s?\S+",
         r"(?i)\baged?\s(?:over\s)?\d{2,3}\b|\b\d{2,3}[\s-]?(?:year|yr|y/?o)s?\b[\s-]?(?:old)?",
     )

@@ -13,7 +13,8 @@ from collections.abc import Iterator
 
 _MACHINE = (
     r"\b(?:language model|LLMs?|chat ?gpt|gpt-?\d|artificial intelligence|chatbot"
-    r"|AI (?:model|system|agent)|(?:for|to|voor|as an?) (?:the )?AI(?=\s?[:,]|\sread)|assistant(?!\s?(?:prof|dir|surg|med))"
+    r"|AI (?:model|system|agent)|(?:for|to|voor|as an?) (?:the )?AI(?=\s?[:,]|\sread)"
+    r"|assistant(?!\s?(?:prof|dir|surg|med))"
     r"|system (?:prompt|message|note)|prompt|taalmodel|systeem(?:bericht|prompt)|json|assistent)\b"
 )
 _COMMAND = (
