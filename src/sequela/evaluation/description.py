@@ -79,7 +79,7 @@ def _warnings(model: ModelRows) -> list[str]:
         "test": [OPTIMISTIC],
         "unknown": ["how the model was selected is not known"],
     }.get(chosen, [])
-    if np.isfinite(model.test.entry).any():
+    if model.test.late is not None:
         found = [*found, "some patients come under observation after their landmark"]
     sampling = model.provenance.sampling
     said = "" if sampling is None else sampling_in_words(sampling)

@@ -83,7 +83,7 @@ def hazard_ratio(rows: Rows, groups: RiskGroups, cause: int, *, level: float) ->
         groups.high.astype(float)[:, None],
         rows.time,
         event,
-        entry=entry_of(rows),
+        entry=rows.late,
         cluster=None if rows.one_row_a_patient else rows.patient,
     )
     low, high = model.interval(level)
@@ -106,7 +106,7 @@ def group_test(rows: Rows, groups: RiskGroups, cause: int) -> dict[str, object]:
         groups.require_both()
         if rows.one_row_a_patient:
             code = groups.high.astype(np.int64)
-            test = log_rank(rows.time, rows.event == cause, code, entry=entry_of(rows))
+            test = log_rank(rows.time, rows.event == cause, code, entry=rows.late)
             method = "log-rank"
         else:
             test, method = _robust_score(rows, groups, cause), "score test, robust by patient"
@@ -120,7 +120,7 @@ def _robust_score(rows: Rows, groups: RiskGroups, cause: int) -> ChiSquared:
     if not event.any():
         raise UndefinedMetricError("a test of risk groups needs an event, found none")
     high = groups.high.astype(float)[:, None]
-    sets = exposure(rows.time, event, entry=entry_of(rows))
+    sets = exposure(rows.time, event, entry=rows.late)
     residuals = score_residuals(high, sets, partial_likelihood(high, np.zeros(1), sets))
     sums = np.bincount(rows.patient, residuals[:, 0])
     variance = float((sums**2).sum())
@@ -169,7 +169,7 @@ def incidence(rows: Rows, cause: int, day: float, *, level: float) -> Estimate:
     """
     if not len(rows):
         raise UndefinedMetricError("there is no row in this group")
-    curve = aalen_johansen(rows.time, rows.event, cause=cause, entry=entry_of(rows))
+    curve = aalen_johansen(rows.time, rows.event, cause=cause, entry=rows.late)
     curve.require(day)
     at = np.array([day])
     low, high = curve.interval(at, level=level, cluster=rows.patient)
@@ -190,13 +190,13 @@ def free_curve(rows: Rows, cause: int, *, level: float, points: int) -> dict[str
     keep = np.union1d(happened, rows.time.max(keepdims=True))
     time = keep[np.unique(np.linspace(0, len(keep) - 1, points).round().astype(int))]
     if competing or not rows.one_row_a_patient:
-        incident = aalen_johansen(rows.time, rows.event, cause=cause, entry=entry_of(rows))
+        incident = aalen_johansen(rows.time, rows.event, cause=cause, entry=rows.late)
         high, low = (
             1 - part for part in incident.interval(time, level=level, cluster=rows.patient)
         )
         values = 1 - incident.at(time)
     else:
-        curve = kaplan_meier(rows.time, rows.event == cause, entry=entry_of(rows))
+        curve = kaplan_meier(rows.time, rows.event == cause, entry=rows.late)
         values, (low, high) = curve.at(time), curve.interval(time, level=level)
     return {
         "kind": "aalen-johansen" if competing else "kaplan-meier",
@@ -205,12 +205,6 @@ def free_curve(rows: Rows, cause: int, *, level: float, points: int) -> dict[str
         "low": [None, *nullable(low)],
         "high": [None, *nullable(high)],
     }
-
-
-def entry_of(rows: Rows) -> Float[np.ndarray, " row"] | None:
-    """Delayed entries, None where nobody has one."""
-    delayed = np.isfinite(rows.entry)
-    return np.where(delayed, rows.entry, -1.0) if delayed.any() else None
 
 
 def nullable(values: Float[np.ndarray, " value"]) -> list[float | None]:

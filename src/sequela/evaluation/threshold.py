@@ -94,7 +94,7 @@ def threshold_measures(question: Question, thresholds: Thresholds) -> dict[str, 
         case, control = question.cases(rows), question.controls(rows)
         positive = thresholds.positive(rows)
         cells = (case & positive, case & ~positive, control & ~positive, control & positive)
-        return np.stack([(weights * cell[:, None]).sum(axis=0) for cell in cells])
+        return np.stack(cells).astype(float) @ weights
 
     def ratio(above: tuple[int, ...], below: tuple[int, ...]) -> Measure:
         def measure(rows: Rows, draw: Draw) -> Float[np.ndarray, " resample"]:

@@ -20,7 +20,8 @@ def net_benefit(
     """True positives less false positives at the threshold's odds, per patient.
 
     The share of events among the treated is their cumulative incidence at the horizon, so that the
-    censored count as long as they were seen.
+    censored count as long as they were seen, and a competing event is none of interest. Patients
+    who enter late are weighed, so that they stand for those who never could.
 
     Args:
         risk: Predicted probability of the event by the horizon; at the threshold is treated.
@@ -36,8 +37,12 @@ def net_benefit(
     treated = risk >= threshold
     if not treated.any():
         return 0.0
-    incidence = _incidence(rows, treated, made)
     odds = threshold / (1 - threshold)
+    if rows.late is not None:
+        weights = made.question.weights(rows, np.ones((len(rows), 1)))[:, 0]
+        case = made.question.cases(rows)
+        return float((weights * treated * np.where(case, 1.0, -odds)).sum() / len(rows))
+    incidence = _incidence(rows, treated, made)
     return float(treated.mean() * (incidence - (1 - incidence) * odds))
 
 
