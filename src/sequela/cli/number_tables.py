@@ -57,6 +57,7 @@ def page(content: dict[str, Any], *, divided: bool = True) -> list[Table | str]:
         _probabilities(content),
         _recalibrated(content),
         _bounds(content),
+        _spread(content),
         *(subgroups(content) if divided else ()),
         *(differences(each) for each in content["comparisons"]),
     ]
@@ -113,6 +114,20 @@ def _bounds(content: dict[str, Any]) -> Table:
         if found["coverage"]["value"] is not None:
             held, days = interval(found["coverage"]), f"{found['median_bound']:.0f} days"
             table.add_row(escape(model["name"]), f"{found['level']:.0%}", held, days)
+    return table
+
+
+def _spread(content: dict[str, Any]) -> Table:
+    """How far runs lie apart, which no interval over patients holds."""
+    heads = ("model", "runs", "number", "SD over seeds", "SD over folds")
+    table = Table(*heads, box=None, pad_edge=False)
+    for model in content["models"]:
+        for name in ("auc", "harrell_c"):
+            if found := model["spread"].get(name):
+                apart = [found["over_seeds"], found["over_folds"]]
+                cells = ["–" if one is None else f"{one:.3f}" for one in apart]
+                runs = str(found["runs"])
+                table.add_row(escape(model["name"]), runs, _SHOWN[name], *cells)
     return table
 
 

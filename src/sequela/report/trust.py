@@ -47,6 +47,17 @@ class Graded:
 
 
 @dataclass(frozen=True)
+class Spread:
+    """How far the runs of a model lie apart in one number; no part of its interval."""
+
+    model: str
+    metric: str
+    runs: int
+    over_seeds: float | None
+    over_folds: float | None
+
+
+@dataclass(frozen=True)
 class Recalibrated:
     """Calibration on test patients, as predicted or after a map that validation patients fitted."""
 
@@ -101,6 +112,7 @@ def trust(
         "unseen": not any(one.grade in ("unknown", "apparent") for one in graded),
         "stated": (evidence.evaluation.get("settings") or {}).get("threshold") is not None,
         "biased": any("outcome-dependent sampling" in one.marks for one in graded),
+        "spread": [row for node in ordered for row in _spread(node)],
         "subgroups": divided,
         "forests": _forests(shown),
         "recalibrated": [row for node in ordered for row in _recalibrated(node)],
@@ -131,6 +143,21 @@ def _forests(shown: Sequence[Subgroups]) -> list[tuple[str, Markup]]:
             # Matplotlib escapes the text it writes into an SVG.
             drawings.append((f"{label(first[0].model)}: {title}", Markup(drawing)))  # noqa: S704
     return drawings
+
+
+def _spread(node: Mapping[str, Any]) -> list[Spread]:
+    found = node.get("spread") or {}
+    return [
+        Spread(
+            label(node["name"]),
+            label(name),
+            int(found[name]["runs"]),
+            found[name]["over_seeds"],
+            found[name]["over_folds"],
+        )
+        for name in ("auc", "harrell_c")
+        if name in found
+    ]
 
 
 def _recalibrated(node: Mapping[str, Any]) -> list[Recalibrated]:
