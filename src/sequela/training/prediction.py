@@ -265,7 +265,7 @@ def collect_predictions(work: Path) -> Predictions:
     tables = [Predictions.read(file) for file in files]
     predictions = Predictions(
         pl.concat([one.table for one in tables], how="diagonal"),
-        _common([one.provenance for one in tables], [file.parent.name for file in files]),
+        common_provenance([one.provenance for one in tables], [file.parent.name for file in files]),
     )
     predictions.write(work / "predictions.parquet")
     return predictions
@@ -274,7 +274,16 @@ def collect_predictions(work: Path) -> Predictions:
 _QUESTION = ("protocol", "cause", "horizon", "cohort", "splits")
 
 
-def _common(provenances: Sequence[Provenance], names: Sequence[str]) -> Provenance:
+def common_provenance(provenances: Sequence[Provenance], names: Sequence[str]) -> Provenance:
+    """Where the predictions of several runs come from, if they answer one question.
+
+    Args:
+        provenances: Of each run.
+        names: What an error calls them.
+
+    Raises:
+        DataError: If they differ in protocol, cause, horizon, cohort or split.
+    """
     first = provenances[0]
     for name, other in zip(names, provenances, strict=True):
         differing = [f for f in _QUESTION if getattr(other, f) != getattr(first, f)]

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -42,12 +43,16 @@ class Project:
         work: The folder for all that is made.
         configuration: What is asked.
         selection: The cases that the protocol makes.
+        runs: The folder of its runs; `runs` in the work folder unless said otherwise.
+        names: What a run is called instead of by its stage or variant, as in a study.
     """
 
     cohort: Cohort
     work: Path
     configuration: Configuration
     selection: Selection
+    runs: Path | None = None
+    names: Mapping[str, str] = field(default_factory=dict)
 
     @classmethod
     def open(
@@ -125,7 +130,8 @@ class Project:
 
     def run_folder(self, base: str, fold: Fold) -> Path:
         """Where a run stands."""
-        return self.work / "runs" / self.name(base, fold)
+        runs = self.runs or self.work / "runs"
+        return runs / self.name(self.names.get(base, base), fold)
 
     def text_encoder(self, fold: Fold) -> str:
         """The folder or hub name of the text encoder; a tiny one belongs to a fold."""
