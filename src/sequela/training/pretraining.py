@@ -9,6 +9,7 @@ import numpy as np
 import torch
 
 from sequela.errors import DataError, UsageError
+from sequela.models.build import LuminConfig
 from sequela.models.contrastive import AlignmentModel
 from sequela.progress import Advance, console
 from sequela.training.configuration import ALIGNED
@@ -43,7 +44,7 @@ def aligning(project: Project, fold: Fold) -> Aligning:
     tokenizer = project.tokenizer(fold)
     sources = Sources(project.store, tokenizer, configuration.text)
     config = project.model(fold)
-    if config.image is None or config.text is None:
+    if not isinstance(config, LuminConfig) or config.image is None or config.text is None:
         raise UsageError(
             "pre-training reads image and text; the cohort or the model section leaves one out",
             hint="give both model.image and model.text, or leave out pre-training",
