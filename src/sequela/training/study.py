@@ -114,6 +114,11 @@ class Study:
     entries: tuple[StudyEntry, ...]
     members: tuple[Member, ...]
 
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """What the tables call its entries."""
+        return tuple(entry.label for entry in self.entries)
+
 
 def read_study(file: Path, overrides: Sequence[str] = (), work: Path | None = None) -> Study:
     """The study that a file describes.
