@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import polars as pl
 import pytest
-import yaml
 
 from sequela.cohort.checks import check_cohort
 from sequela.cohort.cohort import read_cohort
@@ -16,27 +15,12 @@ from sequela.cohort.protocol import ProtocolSettings
 from sequela.cohort.selection import select_cases
 from sequela.cohort.splits import SplitSettings, draw_splits
 
-MANIFEST: dict[str, Any] = {
-    "name": "tcga",
-    "endpoints": {"os": {"causes": {1: "death"}}, "dss": {}, "dfi": {}, "pfi": {}},
-    "clinical": {
-        "age": {"kind": "numeric", "unit": "years"},
-        "sex": {"kind": "binary", "levels": ["female", "male"]},
-    },
-    "tables": {
-        "patients": {"file": "patients.csv"},
-        "outcomes": {"file": "outcomes.csv"},
-        "texts": {"file": "texts.csv", "constants": {"day": 0}},
-    },
-}
-
 
 @pytest.fixture
-def luad(shared_data: Path, tmp_path: Path) -> Path:
-    for name in ("patients", "outcomes", "texts", "published-folds"):
-        shutil.copy(shared_data / "tcga" / "luad" / f"{name}.csv", tmp_path)
-    (tmp_path / "cohort.yaml").write_text(yaml.safe_dump(MANIFEST))
-    return tmp_path
+def luad(tcga: Callable[..., Path], shared_data: Path) -> Path:
+    folder = tcga("luad")
+    shutil.copy(shared_data / "tcga" / "luad" / "published-folds.csv", folder)
+    return folder
 
 
 def test_reports_are_seen_without_exams_and_published_folds_are_followed(luad: Path) -> None:

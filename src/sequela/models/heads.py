@@ -16,6 +16,7 @@ from torch import Tensor
 
 from sequela.errors import DataError, UsageError
 from sequela.models.hazard_bins import causes_of
+from sequela.models.head_additive import AdditiveHazardHead, AdditiveHazardHeadConfig
 from sequela.models.head_binary import BinaryHead, BinaryHeadConfig
 from sequela.models.head_cox import CoxHead, CoxHeadConfig
 from sequela.models.head_discrete import DiscreteHazardHead, DiscreteHazardHeadConfig
@@ -24,6 +25,8 @@ from sequela.survival.followup import Followup
 from sequela.survival.time_bins import TimeBins
 
 __all__ = [
+    "AdditiveHazardHead",
+    "AdditiveHazardHeadConfig",
     "BinaryHead",
     "BinaryHeadConfig",
     "CoxHead",
@@ -40,9 +43,15 @@ __all__ = [
 ]
 
 HeadConfig: TypeAlias = (
-    BinaryHeadConfig | DiscreteHazardHeadConfig | PiecewiseHazardHeadConfig | CoxHeadConfig
+    BinaryHeadConfig
+    | DiscreteHazardHeadConfig
+    | PiecewiseHazardHeadConfig
+    | CoxHeadConfig
+    | AdditiveHazardHeadConfig
 )
-Head: TypeAlias = BinaryHead | DiscreteHazardHead | PiecewiseHazardHead | CoxHead
+Head: TypeAlias = (
+    BinaryHead | DiscreteHazardHead | PiecewiseHazardHead | CoxHead | AdditiveHazardHead
+)
 
 
 def fit_head(
@@ -78,6 +87,8 @@ def fit_head(
             return PiecewiseHazardHead.fit(train, bins, horizon, causes)
         case CoxHeadConfig():
             return CoxHead(horizon, cause)
+        case AdditiveHazardHeadConfig():
+            return AdditiveHazardHead.fit(train, horizon, cause)
         case _:
             assert_never(config)
 
@@ -109,6 +120,8 @@ def head_from_state(state: Mapping[str, Any]) -> Head:
         case {"kind": "piecewise-hazard", "horizon": horizon, "causes": causes}:
             days = tuple(state["days_an_event"])
             return PiecewiseHazardHead(_bins(state), horizon, days, _tuples(causes))
+        case {"kind": "additive-hazard", "years": years, "cause": cause}:
+            return AdditiveHazardHead(tuple(years), cause)
         case {"kind": "cox"}:
             return CoxHead.from_state(state)
         case _:

@@ -54,21 +54,26 @@ class StepHazard:
         time: Float[np.ndarray, " patient"],
         event: Bool[np.ndarray, " patient"],
         relative: Float[np.ndarray, " patient"],
+        *,
+        entry: Float[np.ndarray, " patient"] | None = None,
     ) -> StepHazard:
         """Of a patient of relative hazard 1; with all of 1 it is Nelson and Aalen's.
 
         Source: Breslow 1972.
         """
-        at_risk = risk_sets(time, event, weight=relative).at_risk
+        at_risk = risk_sets(time, event, entry=entry, weight=relative).at_risk
         sets = risk_sets(time, event)
         happened = sets.events > 0
         steps = (sets.events[happened] / at_risk[happened]).cumsum()
         return cls(tuple(sets.time[happened].tolist()), tuple(steps.tolist()))
 
+    def at(self, times: Float[np.ndarray, " time"]) -> Float[np.ndarray, " time"]:
+        """Its value at `times`."""
+        return step(np.array(self.times), np.array(self.hazard), times, before=0.0)
+
     def added(self, moments: Float[np.ndarray, " moment"]) -> Float[np.ndarray, " moment"]:
         """What each moment adds."""
-        level = step(np.array(self.times), np.array(self.hazard), moments, before=0.0)
-        return np.diff(level, prepend=0.0)
+        return np.diff(self.at(moments), prepend=0.0)
 
     def state(self) -> dict[str, list[float]]:
         """What `from_state` needs, as JSON holds it."""

@@ -9,9 +9,9 @@ import numpy as np
 
 from sequela.cohort.patient import Case
 from sequela.modalities.clinical import rows_of
+from sequela.models.baseline_numbers import BaselineInputs
 from sequela.models.baselines import (
     BASELINES,
-    BaselineInputs,
     BaselineName,
     baseline_from_state,
     fit_baseline,

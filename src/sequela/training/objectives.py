@@ -88,8 +88,10 @@ class Supervised:
         return ordered_batches(self.examples.validation, self.examples.batch)
 
     def loss(self, model: nn.Module, batch: Batch, rows: Rows) -> Float[Tensor, ""]:
-        """The head's loss of the model's logits."""
-        return self.head.loss(model(batch).logits.float(), self.followup[rows])
+        """The head's loss of the model's logits, and what the model asks of its parts."""
+        output = model(batch)
+        loss = self.head.loss(output.logits.float(), self.followup[rows])
+        return loss if output.penalty is None else loss + output.penalty
 
     def validate(self, model: nn.Module, batches: Loaded) -> dict[str, float]:
         """The loss over all validation patients at once, as a partial likelihood must be."""

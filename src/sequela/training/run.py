@@ -68,6 +68,10 @@ class Run:
         """The run's own table of predictions."""
         return self.folder / "predictions.parquet"
 
+    def predictions_without(self, part: str) -> Path:
+        """The table of predictions with a part of the model taken away."""
+        return self.folder / f"predictions-without-{part}.parquet"
+
     @property
     def finished(self) -> bool:
         """Whether the weights are final."""
