@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -55,19 +55,21 @@ class Evidence:
         contact_sheet: Where `prepared/contact-sheet.png` stands.
         explanations: `explanations/explanations.json`.
         manifest: `cohort.yaml` of the cohort folder that the work folder stands in.
+        audit: `audit.json`.
     """
 
     folder: Path
     evaluation: Mapping[str, Any]
-    exclusions: pl.DataFrame | None
-    splits: pl.DataFrame | None
-    split_settings: Mapping[str, Any]
-    runs: tuple[RunRecord, ...]
-    prepared: Mapping[str, Any]
-    quality: pl.DataFrame | None
-    contact_sheet: Path | None
-    explanations: Mapping[str, Any]
-    manifest: Mapping[str, Any]
+    exclusions: pl.DataFrame | None = None
+    splits: pl.DataFrame | None = None
+    split_settings: Mapping[str, Any] = field(default_factory=dict)
+    runs: tuple[RunRecord, ...] = ()
+    prepared: Mapping[str, Any] = field(default_factory=dict)
+    quality: pl.DataFrame | None = None
+    contact_sheet: Path | None = None
+    explanations: Mapping[str, Any] = field(default_factory=dict)
+    manifest: Mapping[str, Any] = field(default_factory=dict)
+    audit: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def config(self) -> Mapping[str, Any]:
@@ -76,11 +78,16 @@ class Evidence:
 
 
 def gather(work: Path) -> Evidence:
-    """Read a work folder.
+    """Read a work folder, or an evaluation that stands by itself.
+
+    Args:
+        work: The folder; or a file like `evaluation.json`, beside which nothing is looked at.
 
     Raises:
         DataError: If there is no `evaluation.json`, or a file is not what its name says.
     """
+    if work.is_file():
+        return Evidence(folder=work.parent, evaluation=_json(work))
     evaluation = work / "evaluation.json"
     if not evaluation.is_file():
         raise DataError(
@@ -102,6 +109,7 @@ def gather(work: Path) -> Evidence:
         contact_sheet=sheet if sheet.is_file() else None,
         explanations=_json(work / "explanations" / "explanations.json"),
         manifest=_yaml(work.parent / "cohort.yaml"),
+        audit=_json(work / "audit.json"),
     )
 
 

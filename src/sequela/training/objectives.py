@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import Protocol, cast, runtime_checkable
+from typing import Any, Protocol, cast, runtime_checkable
 
 import torch
 from jaxtyping import Float
@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from sequela.modalities.batch import Batch
 from sequela.models.contrastive import AlignmentModel
-from sequela.models.heads import Head
+from sequela.models.heads import Head, completed
 from sequela.survival.followup import Followup
 from sequela.training.judgement import Target, judged
 from sequela.training.sampling import (
@@ -43,6 +43,12 @@ class Objective(Protocol):
 
     def validate(self, model: nn.Module, batches: Loaded) -> dict[str, float]:
         """`loss`, and what else is defined, over all validation batches."""
+        ...
+
+    def conclude(
+        self, model: nn.Module, load: Callable[[Sequence[Rows]], Loaded]
+    ) -> dict[str, Any]:
+        """What the checkpoint is to say beside the kept weights that could not be said before."""
         ...
 
 
@@ -82,8 +88,10 @@ class Supervised:
         return ordered_batches(self.examples.validation, self.examples.batch)
 
     def loss(self, model: nn.Module, batch: Batch, rows: Rows) -> Float[Tensor, ""]:
-        """The head's loss of the model's logits."""
-        return self.head.loss(model(batch).logits.float(), self.followup[rows])
+        """The head's loss of the model's logits, and what the model asks of its parts."""
+        output = model(batch)
+        loss = self.head.loss(output.logits.float(), self.followup[rows])
+        return loss if output.penalty is None else loss + output.penalty
 
     def validate(self, model: nn.Module, batches: Loaded) -> dict[str, float]:
         """The loss over all validation patients at once, as a partial likelihood must be."""
@@ -94,6 +102,18 @@ class Supervised:
         risk = self.head.risk(logits).double().cpu().numpy()
         loss = self.head.loss(logits, followup).item()
         return {"loss": loss, **judged(risk, followup, self.target)}
+
+    def conclude(
+        self, model: nn.Module, load: Callable[[Sequence[Rows]], Loaded]
+    ) -> dict[str, Any]:
+        """The head, with what it fits on the final logits of training patients."""
+        rows = self.examples.train
+        batches = ordered_batches(rows, self.examples.batch)
+
+        def logits() -> Float[Tensor, "patient logit"]:
+            return torch.cat([model(batch).logits.float() for _, batch in load(batches)])
+
+        return {"head": completed(self.head, logits, self.followup[rows]).state()}
 
 
 @dataclass(frozen=True)
@@ -122,3 +142,9 @@ class Alignment:
         losses = [(float(self.loss(model, batch, rows)), len(rows)) for rows, batch in batches]
         exams = sum(count for _, count in losses)
         return {"loss": sum(loss * count for loss, count in losses) / exams} if exams else {}
+
+    def conclude(
+        self, model: nn.Module, load: Callable[[Sequence[Rows]], Loaded]
+    ) -> dict[str, Any]:
+        """Nothing: the weights say it all."""
+        return {}

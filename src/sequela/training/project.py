@@ -16,7 +16,7 @@ from sequela.encoders.text import resolved
 from sequela.errors import DataError, LockedError
 from sequela.modalities.store import ImageStore
 from sequela.modalities.text import load_tokenizer
-from sequela.models.build import ModelConfig
+from sequela.models.build import LuminConfig, ModelConfig
 from sequela.training.configuration import Configuration
 from sequela.training.judgement import Target
 from sequela.training.sampling import Rows
@@ -153,9 +153,13 @@ class Project:
         return any(exam.texts for case in self.selection.cases for exam in case.exams)
 
     def model(self, fold: Fold) -> ModelConfig:
-        """The full model of the configuration, its text encoder found and described."""
+        """The model that is configured, less what the cohort lacks; its text encoder described."""
         config = self.configuration.model
-        if config.text is None or not self.has_texts:
+        if isinstance(config, LuminConfig):
+            image = config.image if self.cohort.image_paths else None
+            text = config.text if self.has_texts else None
+            config = config.evolve(image=image, text=text) if image or text else config
+        if not isinstance(config, LuminConfig) or config.text is None or not self.has_texts:
             return config
         encoder = config.text.evolve(encoder=self.text_encoder(fold), architecture=None)
         return config.evolve(text=resolved(encoder))
