@@ -178,6 +178,7 @@ PLANTS = [
     Plant("C033", cell("outcomes", 4, "patient_id", "P0"), "outcomes.csv", 4, "patient_id"),
     Plant("C034", cell("outcomes", 2, "time", 400), "exams.csv", 4, "day"),
     Plant("C035", cell("texts", 3, "available_day", 300), "texts.csv", 3, "available_day"),
+    Plant("C037", cell("texts", 4, "text", "  "), "texts.csv", 4, "text"),
     Plant("C036", short_followup, "outcomes.csv", None, "time"),
     Plant("C041", on_disk(lambda f: (f / "dicom/P0-E0-LCC.dcm").unlink()), "images.csv", 2, "path"),
     Plant("C042", on_disk(linked_out), "images.csv", 2, "path"),

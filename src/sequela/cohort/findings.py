@@ -188,6 +188,11 @@ RULES: dict[str, Rule] = {
         "correct time_unit in the manifest, if it is wrong",
         "warning",
     ),
+    "C037": Rule(
+        "the text is blank and is left out, as if there were none",
+        "remove the row, or fill in the text if it was lost",
+        "warning",
+    ),
     # Images on disk.
     "C041": Rule("there is no such file", "copy the file, correct the path, or remove the row"),
     "C042": Rule(
