@@ -48,6 +48,15 @@ class Batch:
     def __len__(self) -> int:
         return len(self.day)
 
+    def rows(self, start: int, stop: int) -> Batch:
+        """Some of the patients, one after another."""
+        taken = {
+            field.name: value[start:stop]
+            for field in fields(self)
+            if (value := getattr(self, field.name)) is not None
+        }
+        return Batch(**taken)
+
     def to(self, device: torch.device) -> Batch:
         """The same batch on another device."""
         moved = {

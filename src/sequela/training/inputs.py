@@ -12,7 +12,7 @@ from sequela.modalities.cases import CaseInputs, ExamInputs, TokenisedTexts
 from sequela.modalities.store import ImageStore
 from sequela.modalities.text import TextSettings
 from sequela.models.lumin import LuminConfig
-from sequela.training.fitting import FitSettings
+from sequela.training.fitting import EncoderFitSettings
 from sequela.training.project import Project
 
 _READERS = {
@@ -80,6 +80,8 @@ def pair_inputs(project: Project, patients: set[str], sources: Sources) -> ExamI
     return ExamInputs(tuple(cases), sources.store, texts)
 
 
-def in_training(inputs: CaseInputs | ExamInputs, settings: FitSettings) -> CaseInputs | ExamInputs:
+def in_training(
+    inputs: CaseInputs | ExamInputs, settings: EncoderFitSettings
+) -> CaseInputs | ExamInputs:
     """The same inputs, augmented as training asks."""
     return replace(inputs, augmentation=settings.augmentation, seed=settings.seed)
