@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import os
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -10,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.markup import escape
 
-from sequela.cli.answers import answer
+from sequela.cli.answers import answer, silent
 from sequela.cli.words import (
     CohortFolder,
     Config,
@@ -21,6 +23,7 @@ from sequela.cli.words import (
     configuration_of,
     next_step,
 )
+from sequela.progress import quiet
 
 if TYPE_CHECKING:
     from sequela.training.planning import Planned
@@ -100,14 +103,15 @@ def pretrain(
 ) -> None:
     """Align image and text of training patients' exams (LUMIN, equations 1 to 3)."""
     project = _opened(cohort, work, config, overrides)
-    if dry_run:
-        from sequela.training.planning import plan_pretraining
+    with _together(project):
+        if dry_run:
+            from sequela.training.planning import plan_pretraining
 
-        _tell_plan(plan_pretraining(project))
-        return
-    from sequela.training.stages import pretrain_all
+            _tell_plan(plan_pretraining(project))
+            return
+        from sequela.training.stages import pretrain_all
 
-    runs = pretrain_all(project, restart=restart)
+        runs = pretrain_all(project, restart=restart)
     answer({"runs": [run.name for run in runs]}, _finished(runs), next_step("train", cohort))
 
 
@@ -123,14 +127,15 @@ def train(
     """Train models and baselines to predict the outcome; `lumin` and its rivals by default."""
     project = _opened(cohort, work, config, overrides)
     names = variants or list(DEFAULT_VARIANTS)
-    if dry_run:
-        from sequela.training.planning import plan_training
+    with _together(project):
+        if dry_run:
+            from sequela.training.planning import plan_training
 
-        _tell_plan(plan_training(project, names))
-        return
-    from sequela.training.stages import train_all
+            _tell_plan(plan_training(project, names))
+            return
+        from sequela.training.stages import train_all
 
-    runs = train_all(project, names, restart=restart)
+        runs = train_all(project, names, restart=restart)
     answer({"runs": [run.name for run in runs]}, _finished(runs), next_step("predict", cohort))
 
 
@@ -205,6 +210,18 @@ def _opened(
 
     file = configuration_of(cohort, config, run)
     return Project.open(cohort, work, read_settings(Configuration, file, overrides or ()))
+
+
+@contextmanager
+def _together(project: Project) -> Iterator[None]:
+    """Within, the processes that `torchrun` started work as one; the first alone speaks, ever."""
+    from sequela.training import processes
+
+    with processes.joined(os.environ, project.configuration.machine.device):
+        if processes.number():
+            quiet.set(True)
+            silent.set(True)
+        yield
 
 
 def _finished(runs: Sequence[Run]) -> str:

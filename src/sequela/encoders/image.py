@@ -50,8 +50,13 @@ class ImageEncoder(nn.Module):
         config: The network.
         dim: Width of the vectors that come out.
         initial_weights: False leaves the network unfilled, for a checkpoint to follow.
+
+    Attributes:
+        waited_for: Whether other processes wait in training for what this one's network sees, so
+            that it is called with no image too.
     """
 
+    waited_for: bool = False
     side_of: Int[Tensor, " kind"]
     view_of: Int[Tensor, " kind"]
 
@@ -82,9 +87,10 @@ class ImageEncoder(nn.Module):
             return batch.day.new_zeros((*batch.day.shape, dim)), torch.zeros_like(batch.exam_mask)
         mask = batch.view_mask
         total = self.projection.weight.new_zeros((*mask.shape, dim))
-        if mask.any():
+        if mask.any() or (self.waited_for and self.training):
             kind = batch.view_kind[mask]
-            features = self.encode(batch.views[mask])
+            images = batch.views[mask]
+            features = self.encode(images if len(images) else images.new_zeros((0, 64, 64)))
             named = self.side(self.side_of[kind]) + self.view(self.view_of[kind])
             total[mask] = features + named
         count = mask.sum(dim=2, keepdim=True)

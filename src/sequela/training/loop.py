@@ -14,6 +14,7 @@ from torch import Tensor, nn
 
 from sequela.errors import DataError, DivergedError, InterruptedRunError
 from sequela.modalities.batch import Batch
+from sequela.progress import console
 from sequela.training import processes
 from sequela.training.checkpoint import Epoch, Position, read_state, write_state
 from sequela.training.choice import finished, to_keep
@@ -115,13 +116,15 @@ class _Loop:
         position = Position()
         if processes.agreed(self.state.exists()):
             position = read_state(self.state, self.model, self.optimizer)
+            _compare_processes(position)
         processes.same_everywhere(self.model.state_dict().values())
         self.save(position)
         return position
 
     def save(self, position: Position) -> None:
         if processes.number() == 0:
-            write_state(self.state, self.model, self.optimizer, position)
+            told = replace(position, processes=processes.count())
+            write_state(self.state, self.model, self.optimizer, told)
 
     def learn(self) -> None:
         """Put the model into training mode, batch norms perhaps aside."""
@@ -259,6 +262,17 @@ def step_seconds(task: Fit, steps: int = 2) -> float:
         own = load_batch(task.inputs.at(0), shared[processes.number()].rows)
         loop._step(rows, shared, own.to(loop.device), Position(), {})
     return (time.perf_counter() - started) / max(1, len(batches) - 1)
+
+
+def _compare_processes(position: Position) -> None:
+    before, now = position.processes, processes.count()
+    if before != now and processes.number() == 0:
+        console.print(
+            f"begun by {before} process(es), going on with {now}: the batches stay the same, but "
+            "sums are taken in another order and dropout falls otherwise, so the weights will not "
+            "be those of either number bit for bit",
+            highlight=False,
+        )
 
 
 def _diverged(value: float, where: str, rates: dict[str, float]) -> DivergedError:

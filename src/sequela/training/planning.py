@@ -10,6 +10,7 @@ from typing import Any
 
 import torch
 
+from sequela.training import processes
 from sequela.training.baselines import baseline_name
 from sequela.training.fit_run import weight_bytes
 from sequela.training.loop import Fit, step_seconds
@@ -72,7 +73,7 @@ class Planned:
 
 def plan_pretraining(project: Project) -> list[Planned]:
     """What `pretrain_all` would do."""
-    torch.set_num_threads(project.configuration.machine.cores)
+    torch.set_num_threads(processes.threads(project.configuration.machine.cores))
     return [
         _planned(Run(project.run_folder(NAME, fold)), aligning(project, fold).task)
         for fold in project.folds
@@ -82,7 +83,7 @@ def plan_pretraining(project: Project) -> list[Planned]:
 def plan_training(project: Project, variants: Sequence[str]) -> list[Planned]:
     """What `train_all` would do; runs side by side take less than their sum."""
     require_known(variants)
-    torch.set_num_threads(project.configuration.machine.cores)
+    torch.set_num_threads(processes.threads(project.configuration.machine.cores))
     return [_of(project, name, fold) for name in dict.fromkeys(variants) for fold in project.folds]
 
 

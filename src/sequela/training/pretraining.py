@@ -13,15 +13,15 @@ from sequela.errors import DataError, UsageError
 from sequela.modalities.cases import ExamInputs
 from sequela.modalities.text import joined
 from sequela.models.contrastive import AlignmentModel
-from sequela.progress import Advance, console
+from sequela.progress import Advance
 from sequela.training.configuration import ALIGNED
-from sequela.training.fit_run import fit_run
+from sequela.training.fit_run import run_of
 from sequela.training.fitting import PretrainSettings
 from sequela.training.inputs import Sources, in_training, pair_inputs, require_modalities
 from sequela.training.loop import Fit
 from sequela.training.objectives import Alignment, Examples
 from sequela.training.project import Fold, Project
-from sequela.training.run import Purpose, Run, opened_run
+from sequela.training.run import Purpose, Run
 from sequela.training.sampling import keyed_seed
 
 NAME = "pretrain"
@@ -86,13 +86,10 @@ def pretrain(
         restart: Throw away what stands in the run's folder.
     """
     prepared = aligning(project, fold)
-    with opened_run(project.run_folder(NAME, fold), prepared.purpose, restart=restart) as run:
-        if run.finished:
-            console.print(f"{run.name} is finished already", highlight=False)
-            advance(prepared.task.settings.epochs)
-        else:
-            fit_run(run, prepared.task, prepared.metadata, advance)
-    return run
+    folder = project.run_folder(NAME, fold)
+    return run_of(
+        folder, prepared.purpose, prepared.task, prepared.metadata, advance, restart=restart
+    )
 
 
 def _alignment(

@@ -6,7 +6,8 @@ and everything here leaves what it is given as it is.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+import platform
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, TypeVar
 
@@ -14,6 +15,8 @@ import torch
 import torch.distributed as dist
 from jaxtyping import Shaped
 from torch import Tensor, nn
+
+from sequela.errors import SequelaError
 
 Value = TypeVar("Value")
 
@@ -60,6 +63,25 @@ def agreed(value: Value) -> Value:
     box = [value]
     dist.broadcast_object_list(box, src=0)
     return box[0]
+
+
+def by_first(work: Callable[[], object]) -> None:
+    """Have process 0 alone do it while the others wait; if it cannot, all of them end."""
+    failure = None
+    if number() == 0:
+        try:
+            work()
+        except SequelaError as error:
+            failure = error
+    failure = agreed(failure)
+    if failure is not None:
+        raise failure if number() == 0 else SystemExit(failure.exit_code)
+
+
+def threads(cores: int) -> int:
+    """The share of a machine's cores that each of its processes takes."""
+    machines = everyones(platform.node())
+    return max(1, cores // machines.count(platform.node()))
 
 
 def everyones(value: Value) -> list[Value]:

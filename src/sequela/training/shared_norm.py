@@ -9,6 +9,7 @@ import torch.distributed as dist
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from sequela.encoders.image import ImageEncoder
 from sequela.errors import UsageError
 from sequela.training.processes import count
 
@@ -55,15 +56,19 @@ class SharedBatchNorm(nn.Module):
         shape = (1, -1, *(1,) * (images.ndim - 2))
         number = images.new_tensor([images.numel() / images.shape[1]])
         dist.all_reduce(number)
+        number = number.clamp(min=1)  # no process may have an image
         mean = _Summed.apply(images.sum(axes)) / number
         squares = (images - mean.view(shape)).square().sum(axes)
         variance = _Summed.apply(squares) / number
-        with torch.no_grad():
-            unbiased = variance * number / (number - 1).clamp(min=1)
-            self.running_mean.lerp_(mean, self.momentum)
-            self.running_var.lerp_(unbiased, self.momentum)
-            self.num_batches_tracked += 1
+        if number > 1:
+            self._learn(mean.detach(), variance.detach(), number)
         return mean, variance
+
+    def _learn(self, mean: Tensor, variance: Tensor, number: Tensor) -> None:
+        unbiased = variance * number / (number - 1)
+        self.running_mean.lerp_(mean, self.momentum)
+        self.running_var.lerp_(unbiased, self.momentum)
+        self.num_batches_tracked += 1
 
 
 class _Summed(torch.autograd.Function):
@@ -99,3 +104,6 @@ def share_norms(model: nn.Module) -> None:
                 )
             place, _, last = name.rpartition(".")
             setattr(model.get_submodule(place), last, SharedBatchNorm(module))
+    for module in model.modules():
+        if isinstance(module, ImageEncoder):
+            module.waited_for = True

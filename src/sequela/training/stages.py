@@ -15,6 +15,7 @@ from sequela.evaluation.predictions import Predictions
 from sequela.models.baselines import BASELINES
 from sequela.models.build import VARIANTS
 from sequela.progress import Advance, stage
+from sequela.training import processes
 from sequela.training.baselines import baseline_name, train_baseline
 from sequela.training.configuration import Configuration
 from sequela.training.prediction import collect_predictions, predict
@@ -47,7 +48,7 @@ def pretrain_all(
         folds: All by default.
         restart: Throw away what stands in the runs' folders.
     """
-    torch.set_num_threads(project.configuration.machine.cores)
+    torch.set_num_threads(processes.threads(project.configuration.machine.cores))
     folds = folds or project.folds
     epochs = project.configuration.pretrain.epochs * len(folds)
     with stage("Aligning images and texts", epochs) as advance:
@@ -80,7 +81,11 @@ def train_all(
     epochs = len(quick) + len(slow) * project.configuration.train.epochs
     with stage("Training", epochs) as advance:
         for name, fold in quick:
-            train_one(project, name, fold, advance, restart=restart)
+            processes.by_first(
+                lambda name=name, fold=fold: train_one(  # type: ignore[misc]
+                    project, name, fold, advance, restart=restart
+                )
+            )
         _train(project, slow, advance, restart=restart)
     return [Run(project.run_folder(name, fold)) for name, fold in pairs]
 
@@ -154,8 +159,8 @@ def _train(
 ) -> None:
     machine = project.configuration.machine
     jobs = machine.jobs_for(len(pairs))
-    if jobs < 2:
-        torch.set_num_threads(machine.cores)
+    if jobs < 2 or processes.count() > 1:
+        torch.set_num_threads(processes.threads(machine.cores))
         for variant, fold in pairs:
             train(project, variant, fold, advance, restart=restart)
         return
