@@ -1,35 +1,52 @@
 """How often intervals and bounds hold what they say, by simulation: a table and exit 1 on a miss.
 
-    python benchmarks/coverage.py [cohorts] [patients]
+    python benchmarks/coverage.py [--cohorts 1000] [--patients 300] [--seed 7]
 
-Every cohort is drawn anew from one law: a log hazard, a competing death, censoring of a third.
-The true numbers are known in closed form, or taken from two million patients.
+Every cohort is drawn anew from one law: a log hazard, a competing death, censoring of a third. The
+true numbers are known in closed form, or taken from a million patients of the same law. Intervals
+are those that `sequela evaluate` prints, from the same functions.
 """
 
 from __future__ import annotations
 
+import argparse
 import sys
 from collections import defaultdict
-from functools import cache
+from collections.abc import Iterator
+from functools import cache, partial
 
 import numpy as np
 
+from sequela.evaluation.auc_influence import auc_standard_error
+from sequela.evaluation.calibration import Forecast, calibration_measures
+from sequela.evaluation.comparison import _paired
 from sequela.evaluation.conformal import conformal_bounds, lower_bounds
-from sequela.evaluation.discrimination import auc_of
+from sequela.evaluation.delong import delong
+from sequela.evaluation.discrimination import auc, auc_of, concordance_of
 from sequela.evaluation.outcome import Question
 from sequela.evaluation.predictions import Provenance
+from sequela.evaluation.recalibration import calibration_slope
 from sequela.evaluation.rows import ModelRows, Rows
-from sequela.evaluation.uncertainty import Resampler, Resampling
+from sequela.evaluation.threshold import Thresholds, threshold_measures
+from sequela.evaluation.uncertainty import Resampler, Resampling, measured
+from sequela.evaluation.utility import decision_curve
 from sequela.survival.aalen_johansen import aalen_johansen
 from sequela.survival.concordance import concordance
 from sequela.survival.cox import fit_cox
 from sequela.survival.fine_gray import fit_fine_gray
 from sequela.survival.kaplan_meier import kaplan_meier
 
-DAY = 1.0
+DAY, CUT = 1.0, 0.3
 EFFECT = np.array([0.7, -0.4])
 GRID = np.linspace(0.2, 3.0, 15)
+AT = int(np.argmin(np.abs(GRID - DAY)))
+QUESTION, EVER = Question(1, DAY), Question(1, None)
+MADE = Forecast(QUESTION, AT)
 ALLOWED = (0.93, 0.97)
+NOISE = 1.0
+BOOTSTRAPS = 400
+
+Limits = tuple[float | None, float | None]
 
 
 def drawn(generator: np.random.Generator, count: int, *, censored: bool = True) -> tuple:
@@ -57,25 +74,10 @@ def subdistribution(generator: np.random.Generator, count: int) -> tuple:
     return covariates, np.minimum(time, censor), event
 
 
-@cache
-def truth() -> dict[str, float]:
-    """The true numbers, from two million patients where they have no closed form."""
-    everybody = drawn(np.random.default_rng(0), 2_000_000, censored=False)
-    covariates, time, event, disease, _ = everybody
-    case = (event == 1) & (time <= DAY)
-    rank = np.argsort(np.argsort(covariates @ EFFECT))
-    cases, others = int(case.sum()), int((~case).sum())
-    auc = (rank[case].sum() - cases * (cases - 1) / 2) / cases / others
-    return {
-        "Kaplan-Meier, log-log": float((disease > DAY).mean()),
-        "restricted mean": float(np.minimum(disease, DAY).mean()),
-        "Aalen-Johansen, jackknife": float(case.mean()),
-        "Cox, Wald": float(EFFECT[0]),
-        "Fine-Gray, Wald": float(EFFECT[0]),
-        "AUC at a horizon, percentile": float(auc),
-        "AUC at a horizon, BCa": float(auc),
-        "difference of two Cs": 0.0,
-    }
+def predicted(generator: np.random.Generator, covariates: np.ndarray) -> tuple:
+    """A model's log hazard and survival: blurred, and too extreme."""
+    lean = covariates @ EFFECT + NOISE * generator.normal(size=len(covariates))
+    return lean, np.exp(-0.6 * np.exp(lean)[:, None] * GRID)
 
 
 def rows_of(time: np.ndarray, event: np.ndarray, risk: np.ndarray, survival: np.ndarray) -> Rows:
@@ -95,37 +97,131 @@ def rows_of(time: np.ndarray, event: np.ndarray, risk: np.ndarray, survival: np.
     )
 
 
-def intervals(generator: np.random.Generator, count: int) -> dict[str, tuple[float, float]]:
+@cache
+def truth() -> dict[str, float]:
+    """The true numbers, from a million patients where they have no closed form."""
+    generator = np.random.default_rng(0)
+    count = 1_000_000
+    covariates, time, event, disease, _ = drawn(generator, count, censored=False)
+    lean, survival = predicted(generator, covariates)
+    case = (event == 1) & (time <= DAY)
+    risk = 1 - survival[:, AT]
+    called, share = risk >= CUT, case.mean()
+    mean_square = float(((case - risk) ** 2).mean())
+    watched = drawn(generator, count)
+    blurred, _ = predicted(generator, watched[0])
+    harrell = concordance(watched[1], watched[2] == 1, blurred, influence=False)
+    uno = concordance(time, event == 1, lean, horizon=DAY, influence=False)
+    some = rows_of(*(part[:200_000] for part in (time, event, lean, survival)))
+    odds = CUT / (1 - CUT)
+    return {
+        "kaplan-meier, log-log": float((disease > DAY).mean()),
+        "restricted mean": float(np.minimum(disease, DAY).mean()),
+        "aalen-johansen, jackknife": float(case.mean()),
+        "cox, Wald": float(EFFECT[0]),
+        "fine-gray, Wald": float(EFFECT[0]),
+        "auc ever, DeLong": auc(blurred, watched[2] == 1),
+        "auc ever": auc(blurred, watched[2] == 1),
+        "auc by the day, jackknife": auc(lean, case),
+        "auc by the day": auc(lean, case),
+        "harrell c, jackknife": harrell.value,
+        "harrell c": harrell.value,
+        "uno c": uno.value,
+        "accuracy": float((called == case).mean()),
+        "sensitivity": float(called[case].mean()),
+        "specificity": float(1 - called[~case].mean()),
+        "ppv": float(case[called].mean()),
+        "npv": float(1 - case[~called].mean()),
+        "brier": mean_square,
+        "ipa": float(1 - mean_square / (share * (1 - share))),
+        "observed/expected": float(share / risk.mean()),
+        "slope, Wald": float(calibration_slope(some, MADE, level=0.95).value or np.nan),
+        "net benefit": float((called & case).mean() - (called & ~case).mean() * odds),
+        "difference of two aucs, DeLong": 0.0,
+        "difference of two aucs": 0.0,
+        "difference of two cs, jackknife": 0.0,
+        "difference of two cs": 0.0,
+    }
+
+
+def intervals(generator: np.random.Generator, count: int) -> Iterator[tuple[str, Limits]]:
     """Every interval of one new cohort."""
     covariates, time, event, _, _ = drawn(generator, count)
+    yield from _of_curves(covariates, time, event)
+    cox = fit_fine_gray(*subdistribution(generator, count)).interval()
+    yield "fine-gray, Wald", (cox[0][0], cox[1][0])
+    two = [rows_of(time, event, *predicted(generator, covariates)) for _ in range(2)]
+    rows = two[0]
+    yield from _by_formula(two)
+    for kind in ("percentile", "bca"):
+        resampler = Resampler(Resampling(BOOTSTRAPS, 1, 0.95, kind))  # type: ignore[arg-type]
+        for name, (low, high) in _bootstrapped(rows, resampler):
+            yield f"{name}, {kind}", (low, high)
+    resampler = Resampler(Resampling(BOOTSTRAPS, 1, 0.95))
+    curve = decision_curve(rows, MADE, (CUT,), resampler.resampling)
+    yield "net benefit, percentile", (curve["low"][0], curve["high"][0])
+    aucs = [auc_of(one, QUESTION, resampler) for one in two]
+    apart = _paired(aucs[0], aucs[1], 0.95)
+    yield "difference of two aucs, percentile", (apart.low, apart.high)
+    cs = [concordance_of(one, EVER, resampler, "harrell", None) for one in two]
+    apart = _paired(cs[0], cs[1], 0.95)
+    yield "difference of two cs, percentile", (apart.low, apart.high)
+
+
+def _of_curves(
+    covariates: np.ndarray, time: np.ndarray, event: np.ndarray
+) -> Iterator[tuple[str, Limits]]:
     day = np.array([DAY])
     curve = kaplan_meier(time, event == 1)
     mean, spread = curve.restricted_mean(DAY)
     low, high = curve.interval(day)
     least, most = aalen_johansen(time, event).interval(day)
     cox = fit_cox(covariates, time, event == 1).interval()
-    fine_gray = fit_fine_gray(*subdistribution(generator, count)).interval()
-    noisy = (covariates @ EFFECT)[:, None] + generator.normal(size=(count, 2))
-    first, second = (concordance(time, event == 1, noisy[:, one]) for one in (0, 1))
-    apart, error = first.less(second)
-    rows = rows_of(time, event, covariates @ EFFECT, np.empty((count, len(GRID))))
-    found = {
-        "Kaplan-Meier, log-log": (low[0], high[0]),
-        "restricted mean": (mean - 1.96 * spread, mean + 1.96 * spread),
-        "Aalen-Johansen, jackknife": (least[0], most[0]),
-        "Cox, Wald": (cox[0][0], cox[1][0]),
-        "Fine-Gray, Wald": (fine_gray[0][0], fine_gray[1][0]),
-        "difference of two Cs": (apart - 1.96 * error, apart + 1.96 * error),
+    yield "kaplan-meier, log-log", (low[0], high[0])
+    yield "restricted mean", (mean - 1.96 * spread, mean + 1.96 * spread)
+    yield "aalen-johansen, jackknife", (least[0], most[0])
+    yield "cox, Wald", (cox[0][0], cox[1][0])
+
+
+def _by_formula(two: list[Rows]) -> Iterator[tuple[str, Limits]]:
+    rows = two[0]
+    together = delong(np.stack([one.risk for one in two]), rows.event == 1, one_row_a_patient=True)
+    one, apart = together.interval(0, 0.95), together.difference(0, 1, 0.95)
+    yield "auc ever, DeLong", (one.low, one.high)
+    yield "difference of two aucs, DeLong", (apart.low, apart.high)
+    error = auc_standard_error(rows.risk, rows.time, rows.event, QUESTION)
+    value = auc_of(rows, QUESTION, Resampler(Resampling(0, 0, 0.95))).estimate.value or np.nan
+    yield "auc by the day, jackknife", (value - 1.96 * error, value + 1.96 * error)
+    cs = [concordance(part.time, part.event == 1, part.risk) for part in two]
+    width = 1.96 * cs[0].standard_error()
+    yield "harrell c, jackknife", (cs[0].value - width, cs[0].value + width)
+    gap, error = cs[0].less(cs[1])
+    yield "difference of two cs, jackknife", (gap - 1.96 * error, gap + 1.96 * error)
+    slope = calibration_slope(rows, MADE, level=0.95)
+    yield "slope, Wald", (slope.low, slope.high)
+
+
+def _bootstrapped(rows: Rows, resampler: Resampler) -> Iterator[tuple[str, Limits]]:
+    scores = rows_of(rows.time, rows.event, 1 - rows.survival[:, AT], rows.survival)
+    called = threshold_measures(QUESTION, Thresholds({0: CUT}))
+    shares = calibration_measures(MADE)
+    numbers = {
+        "auc ever": partial(auc_of, rows, EVER, resampler),
+        "auc by the day": partial(auc_of, rows, QUESTION, resampler),
+        "harrell c": partial(concordance_of, rows, EVER, resampler, "harrell", None),
+        "uno c": partial(concordance_of, rows, EVER, resampler, "uno", DAY),
+        **{name: partial(measured, scores, called[name], resampler) for name in called},
+        "brier": partial(measured, rows, shares["brier"], resampler),
+        "ipa": partial(measured, rows, shares["ipa"], resampler),
+        "observed/expected": partial(measured, rows, shares["observed_expected"], resampler),
     }
-    for name, kind in (("percentile", "percentile"), ("BCa", "bca")):
-        resampler = Resampler(Resampling(400, 1, 0.95, kind))  # type: ignore[arg-type]
-        one = auc_of(rows, Question(1, DAY), resampler).estimate
-        found[f"AUC at a horizon, {name}"] = (one.low or np.nan, one.high or np.nan)
-    return found
+    for name, compute in numbers.items():
+        found = compute().estimate
+        yield name, (found.low, found.high)
 
 
-def bounds_held(generator: np.random.Generator, count: int) -> float:
-    """How many true times exceed 90 % conformal bounds of a model that is wrong."""
+def bounds_held(generator: np.random.Generator, count: int) -> tuple[float, bool]:
+    """The share of true times past 90 % bounds of a wrong model; whether the interval has it."""
     parts = []
     for _ in range(2):
         covariates, time, event, disease, death = drawn(generator, count)
@@ -136,34 +232,72 @@ def bounds_held(generator: np.random.Generator, count: int) -> float:
     (validation, _), (test, times) = parts
     provenance = Provenance(protocol="landmark")
     model = ModelRows("m", "m", "m", "e", "test", test, validation, provenance, ((0, 0, 0),))
-    found = conformal_bounds(model, 1, 0.9, Resampler(Resampling(0, 0, 0.95)))
+    found = conformal_bounds(model, 1, 0.9, Resampler(Resampling(BOOTSTRAPS, 0, 0.95)))
     cut = np.full(count, found["cuts"][0])  # type: ignore[index]
-    return float((times >= lower_bounds(test.survival, GRID, cut)).mean())
+    held = float((times >= lower_bounds(test.survival, GRID, cut)).mean())
+    coverage = found["coverage"]
+    return held, bool(coverage["low"] <= _held_by_all(found["cuts"][0]) <= coverage["high"])  # type: ignore[index]
+
+
+@cache
+def _many() -> tuple[np.ndarray, np.ndarray]:
+    """Times and the wrong model's curves of many patients without censoring."""
+    generator = np.random.default_rng(1)
+    covariates, _, _, disease, death = drawn(generator, 40_000)
+    believed = np.exp(covariates[:, 0] + generator.normal(size=40_000)) / 2
+    return np.where(disease < death, disease, np.inf), np.exp(-believed[:, None] * GRID)
+
+
+def _held_by_all(cut: float) -> float:
+    """How often the bounds of a cut hold for everybody: what the measured coverage estimates."""
+    times, survival = _many()
+    return float((times >= lower_bounds(survival, GRID, np.full(len(times), cut))).mean())
 
 
 def main() -> None:
-    cohorts = int(sys.argv[1]) if len(sys.argv) > 1 else 1000
-    count = int(sys.argv[2]) if len(sys.argv) > 2 else 300
-    generator = np.random.default_rng(7)
-    held: dict[str, list[bool]] = defaultdict(list)
-    bounds, null = [], []
-    for _ in range(cohorts):
-        for name, (low, high) in intervals(generator, count).items():
-            held[name].append(bool(low <= truth()[name] <= high))
-        bounds.append(bounds_held(generator, count))
-        _, time, event, _, _ = drawn(generator, count)
-        null.append(concordance(time, event == 1, generator.normal(size=count)).value)
-    print(f"{cohorts} cohorts of {count} patients")
-    missed = []
-    for name, each in held.items():
-        share = float(np.mean(each))
-        missed += [name] if not ALLOWED[0] <= share <= ALLOWED[1] else []
-        print(f"{name:32} 95 % interval covers {share:.3f}")
-    print(f"{'conformal bounds, wrong model':32} 90 % bounds hold {np.mean(bounds):.3f}")
-    print(f"{'C of risks that know nothing':32} {np.mean(null):.4f} (cohorts: {np.std(null):.3f})")
-    missed += [] if 0.88 <= np.mean(bounds) <= 0.92 else ["conformal"]
-    missed += [] if abs(np.mean(null) - 0.5) <= 0.02 else ["null"]
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--cohorts", type=int, default=1000)
+    parser.add_argument("--patients", type=int, default=300)
+    parser.add_argument("--seed", type=int, default=7)
+    options = parser.parse_args()
+    generator = np.random.default_rng(options.seed)
+    sides: dict[str, list[int]] = defaultdict(list)
+    bounds, null, enclosed = [], [], []
+    for _ in range(options.cohorts):
+        for name, (low, high) in intervals(generator, options.patients):
+            if low is None or high is None:
+                sides[name].append(2)
+                continue
+            true = truth()[name.removesuffix(", percentile").removesuffix(", bca")]
+            sides[name].append(-1 if true < low else int(true > high))
+        held, inside = bounds_held(generator, options.patients)
+        bounds.append(held)
+        enclosed.append(inside)
+        _, time, event, _, _ = drawn(generator, options.patients)
+        lean = generator.normal(size=options.patients)
+        null.append(concordance(time, event == 1, lean).value)
+    missed = _told(sides, options)
+    share, middle = float(np.mean(bounds)), float(np.mean(null))
+    print(f"{'conformal bounds of a wrong model':40} 90 % bounds hold {share:.3f}")
+    print(f"{'the coverage that is printed with them':40} covers {np.mean(enclosed):.3f}")
+    print(f"{'C of risks that know nothing':40} {middle:.4f} (of one cohort: {np.std(null):.3f})")
+    missed += [] if 0.88 <= share <= 0.92 else ["conformal"]
+    missed += [] if abs(middle - 0.5) <= 0.02 else ["null"]
     sys.exit(f"outside the bar: {', '.join(missed)}" if missed else 0)
+
+
+def _told(sides: dict[str, list[int]], options: argparse.Namespace) -> list[str]:
+    """Print a line an interval; those that cover too rarely or too often."""
+    print(f"{options.cohorts} cohorts of {options.patients} patients, seed {options.seed}")
+    print(f"{'95 % interval':40} covers  above  below  none")
+    missed = []
+    for name, each in sides.items():
+        found = np.array(each)
+        share = float((found == 0).mean())
+        missed += [name] if not ALLOWED[0] <= share <= ALLOWED[1] else []
+        tails = " ".join(f"{(found == side).mean():6.3f}" for side in (-1, 1, 2))
+        print(f"{name:40} {share:6.3f} {tails}")
+    return missed
 
 
 if __name__ == "__main__":

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import copy
 import os
 import socket
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ["HF_HUB_OFFLINE"] = "1"
@@ -14,7 +16,9 @@ from jaxtyping import install_import_hook
 
 install_import_hook("sequela", "beartype.beartype")
 
+import polars as pl
 import pytest
+import yaml
 
 from sequela.errors import SequelaError
 from sequela.workers import Done, Failure
@@ -50,6 +54,45 @@ def each_here() -> Callable[..., Iterator[Done[object]]]:
                 yield Done(index, Failure(error.message), 0.01)
 
     return each
+
+
+TCGA: dict[str, Any] = {
+    "name": "tcga",
+    "endpoints": {"os": {"causes": {1: "death"}}, "dss": {}, "dfi": {}, "pfi": {}},
+    "clinical": {
+        "age": {"kind": "numeric", "unit": "years"},
+        "sex": {"kind": "binary", "levels": ["female", "male"]},
+    },
+    "tables": {
+        "patients": {"file": "patients.csv"},
+        "outcomes": {"file": "outcomes.csv"},
+        "texts": {"file": "texts.csv", "constants": {"day": 0}},
+    },
+}
+"""The manifest of the public pathology cohorts."""
+
+
+@pytest.fixture
+def tcga(shared_data: Path, tmp_path: Path) -> Callable[..., Path]:
+    """Makes a cohort folder of a public pathology cohort; `raw` keeps what the contract refuses."""
+
+    def make(cancer: str, *, raw: bool = False, **tables: object) -> Path:
+        source, manifest = shared_data / "tcga" / cancer, copy.deepcopy(TCGA)
+        manifest["tables"] |= tables
+        kept = {
+            "patients": pl.lit(True),
+            "outcomes": pl.lit(raw) | (pl.col("time").cast(pl.Float64) > 0),
+            "texts": pl.lit(raw) | (pl.col("text").str.strip_chars() != ""),
+        }
+        for name, rows in kept.items():
+            table = pl.read_csv(source / f"{name}.csv", infer_schema=False).filter(rows)
+            table.write_csv(tmp_path / f"{name}.csv")
+            if table.is_empty():
+                del manifest["tables"][name]
+        (tmp_path / "cohort.yaml").write_text(yaml.safe_dump(manifest))
+        return tmp_path
+
+    return make
 
 
 @pytest.fixture(scope="session")

@@ -12,7 +12,7 @@ import pytest
 from safetensors import SafetensorError
 
 from sequela import storage
-from sequela.errors import LockedError, ResourceLimitError
+from sequela.errors import LockedError, ResourceLimitError, StorageError
 
 
 def test_a_write_that_fails_leaves_the_old_file_and_no_litter(tmp_path: Path) -> None:
@@ -54,8 +54,53 @@ def test_another_failure_of_the_disk_is_not_called_a_full_one(
         raise OSError(errno.EIO, os.strerror(errno.EIO))
 
     monkeypatch.setattr(os, "fsync", broken)
-    with pytest.raises(OSError, match="Input/output"):
+    with pytest.raises(StorageError, match=r"a\.txt: Input/output error") as caught:
         storage.write_text(tmp_path / "a.txt", "new")
+    assert caught.value.exit_code == 4
+    assert str(tmp_path) not in caught.value.message
+
+
+def test_what_a_killed_writer_left_is_written_over(tmp_path: Path) -> None:
+    (tmp_path / ".a.txt.part").write_text("a long text that was never finished")
+    storage.write_text(tmp_path / "a.txt", "new")
+    assert [(file.name, file.read_text()) for file in tmp_path.iterdir()] == [("a.txt", "new")]
+
+
+def test_two_writers_of_one_file_do_not_mix(tmp_path: Path) -> None:
+    path = tmp_path / "a.txt"
+    with storage.atomic(path) as temporary:
+        temporary.write_text("first")
+        with pytest.raises(LockedError, match=r"another process is writing a\.txt"):
+            storage.write_text(path, "second")
+    assert path.read_text() == "first"
+
+
+def test_files_and_folders_are_their_owners_alone(tmp_path: Path) -> None:
+    others = os.umask(0)
+    try:
+        storage.write_text(tmp_path / "a" / "b" / "c.txt", "private")
+        pl.DataFrame({"x": [1]}).write_parquet(tmp_path / "usual")
+        with storage.atomic(tmp_path / "a" / "table") as temporary:
+            pl.DataFrame({"x": [1]}).write_parquet(temporary)
+    finally:
+        os.umask(others)
+    modes = {path.name: path.stat().st_mode & 0o777 for path in (tmp_path / "a").rglob("*")}
+    assert modes == {"b": 0o700, "c.txt": 0o600, "table": 0o600}
+    assert (tmp_path / "a").stat().st_mode & 0o777 == 0o700
+    assert (tmp_path / "usual").stat().st_mode & 0o777 == 0o666
+
+
+def test_a_folder_is_whole_or_absent(tmp_path: Path) -> None:
+    path = tmp_path / "folder"
+    with storage.atomic_folder(path) as temporary:
+        (temporary / "old").write_text("old")
+    with pytest.raises(RuntimeError), storage.atomic_folder(path) as temporary:
+        (temporary / "half").write_text("half")
+        raise RuntimeError
+    assert [file.name for file in tmp_path.rglob("*")] == ["folder", "old"]
+    with storage.atomic_folder(path) as temporary:
+        (temporary / "new").write_text("new")
+    assert [file.name for file in tmp_path.rglob("*")] == ["folder", "new"]
 
 
 def test_json_is_sorted_and_refuses_nan(tmp_path: Path) -> None:

@@ -49,6 +49,12 @@ class LockedError(SequelaError):
     code, exit_code = "locked", 4
 
 
+class StorageError(SequelaError):
+    """The disk refused: a file could not be read or written, and what stood before still stands."""
+
+    code, exit_code = "storage", 4
+
+
 class LeakageError(SequelaError):
     """Information about the outcome, or about test patients, has reached the inputs."""
 

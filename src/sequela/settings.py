@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar, get_args, get_origin
 
 import yaml
 from pydantic import BaseModel, ConfigDict, ValidationError
@@ -130,7 +130,7 @@ def _apply(values: dict[str, Any], override: str) -> None:
 
 
 def _finding(kind: type[BaseModel], fault: Any) -> str:
-    place = [str(step) for step in fault["loc"]]
+    place = _without_tags(kind, [str(step) for step in fault["loc"]])
     text = f"{'.'.join(place)}: {fault['msg']}"
     if fault["type"] != "extra_forbidden":
         return text
@@ -139,9 +139,37 @@ def _finding(kind: type[BaseModel], fault: Any) -> str:
 
 
 def _fields(kind: type[BaseModel], place: Sequence[str]) -> list[str]:
+    """The settings that may stand at a place, of every kind that a union may hold there."""
+    return [name for one in _kinds_at(kind, place) for name in one.model_fields]
+
+
+def _without_tags(kind: type[BaseModel], place: Sequence[str]) -> list[str]:
+    """A place without the tags that pydantic puts behind a union: no file has them."""
+    kept: list[str] = []
     for step in place:
-        field = kind.model_fields.get(step)
-        if field is None or not isinstance(field.annotation, type):
-            return []
-        kind = field.annotation
-    return list(kind.model_fields)
+        kinds = _kinds_at(kind, kept)
+        tag = len(kinds) > 1 and step in {tag for one in kinds for tag in _tags(one)}
+        kept += [] if tag else [step]
+    return kept
+
+
+def _tags(kind: type[BaseModel]) -> set[str]:
+    return {
+        field.default
+        for field in kind.model_fields.values()
+        if get_origin(field.annotation) is Literal and isinstance(field.default, str)
+    }
+
+
+def _kinds_at(kind: type[BaseModel], place: Sequence[str]) -> list[type[BaseModel]]:
+    kinds = [kind]
+    for step in place:
+        fields = [one.model_fields[step] for one in kinds if step in one.model_fields]
+        kinds = [member for field in fields for member in _members(field.annotation)]
+    return kinds
+
+
+def _members(annotation: Any) -> list[type[BaseModel]]:
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return [annotation]
+    return [member for inner in get_args(annotation) for member in _members(inner)]

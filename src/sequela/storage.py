@@ -6,53 +6,151 @@ import fcntl
 import hashlib
 import json
 import os
+import re
 import shutil
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from sequela.errors import LockedError, ResourceLimitError
+from sequela.errors import LockedError, ResourceLimitError, SequelaError, StorageError
 
 _CHUNK = 1 << 20
 _OUT_OF_SPACE = {28, 122}  # ENOSPC, EDQUOT
+_OWNER_ALONE, _OWNER_ALONE_FOLDER = 0o600, 0o700
 
 
 @contextmanager
 def atomic(path: Path) -> Iterator[Path]:
     """A temporary path beside `path` that takes its name once it is written and synced.
 
+    The file is its owner's alone from its first byte, and so are folders that are made.
+
     Args:
         path: Where the finished file will stand; its folder is made.
 
     Yields:
-        The path to write to. Left with an exception, nothing stands at `path`.
+        The path of an empty file to write to. Left with an exception, nothing changes at `path`.
 
     Raises:
         ResourceLimitError: If the disk is full.
+        StorageError: If the disk refuses for another reason.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
+    temporary = _temporary(path)
+    with disk_failures(path.name):
+        make_folder(path.parent)
+        with _held(temporary, path.name):
+            try:
+                yield temporary
+                _sync(temporary)
+                temporary.replace(path)
+                _sync(path.parent)
+            finally:
+                temporary.unlink(missing_ok=True)
+
+
+@contextmanager
+def atomic_folder(path: Path) -> Iterator[Path]:
+    """A temporary folder beside `path` that takes its name once all in it is synced.
+
+    Args:
+        path: Where the finished folder will stand; an earlier one is removed only then.
+
+    Raises:
+        ResourceLimitError: If the disk is full.
+        StorageError: If the disk refuses for another reason.
+    """
+    temporary = _temporary(path)
     try:
-        yield temporary
-        _sync(temporary)
-        temporary.replace(path)
-        _sync(path.parent)
+        with disk_failures(path.name):
+            shutil.rmtree(temporary, ignore_errors=True)
+            make_folder(temporary)
+            yield temporary
+            for inside in sorted(temporary.rglob("*"), reverse=True):
+                _sync(inside)
+            _sync(temporary)
+            if path.exists():
+                shutil.rmtree(path)
+            temporary.replace(path)
+            _sync(path.parent)
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+
+
+def make_folder(path: Path) -> Path:
+    """The folder, made with its parents where they are missing, for its owner alone."""
+    for missing in reversed([folder for folder in (path, *path.parents) if not folder.exists()]):
+        missing.mkdir(mode=_OWNER_ALONE_FOLDER, exist_ok=True)
+    return path
+
+
+@contextmanager
+def disk_failures(what: str) -> Iterator[None]:
+    """Tell failures of the disk in a sentence, without the path.
+
+    Args:
+        what: What is being written, by a name that holds no identifier.
+
+    Raises:
+        ResourceLimitError: If the disk is full.
+        StorageError: If it refuses for another reason.
+    """
+    try:
+        yield
+    except SequelaError:
+        raise
     except Exception as error:
-        if _is_out_of_space(error):
+        number = _disk_error(error)
+        if number in _OUT_OF_SPACE:
             raise ResourceLimitError(
-                f"no space left on the disk while writing {path.name}",
+                f"no space left on the disk while writing {what}",
                 hint="free some space, or choose another folder with --work, and run it again",
             ) from error
+        if number is not None:
+            raise StorageError(
+                f"the disk refused while writing {what}: {os.strerror(number)}",
+                hint="look at the disk and the folder's permissions, and run it again; what was "
+                "finished before is whole",
+            ) from error
         raise
-    finally:
-        temporary.unlink(missing_ok=True)
 
 
-def _is_out_of_space(error: Exception) -> bool:
-    """Whether the disk is full; polars and safetensors say so in words alone."""
+def _disk_error(error: Exception) -> int | None:
+    """The system's number for the failure; polars and safetensors give it in words alone."""
     if isinstance(error, OSError) and error.errno is not None:
-        return error.errno in _OUT_OF_SPACE
-    return any(f"(os error {number})" in str(error) for number in _OUT_OF_SPACE)
+        return error.errno
+    told = re.search(r"\(os error (\d+)\)", str(error))
+    return int(told[1]) if told else None
+
+
+def _temporary(path: Path) -> Path:
+    return path.with_name(f".{path.name}.part")
+
+
+@contextmanager
+def _held(temporary: Path, name: str) -> Iterator[None]:
+    """An empty file at `temporary`, whatever a killed process left there, held by us alone."""
+    handle = os.open(temporary, os.O_CREAT | os.O_WRONLY, _OWNER_ALONE)
+    try:
+        if not _locked(handle) or not _is_at(handle, temporary):
+            raise LockedError(
+                f"another process is writing {name}", hint="wait for it to end, and run it again"
+            )
+        os.ftruncate(handle, 0)
+        yield
+    finally:
+        os.close(handle)
+
+
+def _locked(handle: int) -> bool:
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
+
+
+def _is_at(handle: int, path: Path) -> bool:
+    return path.exists() and os.path.samestat(os.fstat(handle), path.stat())
 
 
 def _sync(path: Path) -> None:
@@ -64,9 +162,9 @@ def _sync(path: Path) -> None:
 
 
 def write_text(path: Path, text: str) -> None:
-    """Write `text` as UTF-8, whole or not at all."""
+    """Write `text` as UTF-8, whole or not at all; undecodable bytes come out as they came in."""
     with atomic(path) as temporary:
-        temporary.write_text(text, encoding="utf-8")
+        temporary.write_text(text, encoding="utf-8", errors="surrogateescape")
 
 
 def write_json(path: Path, value: object) -> None:
@@ -104,16 +202,14 @@ def owned(folder: Path) -> Iterator[Path]:
     Raises:
         LockedError: If another process holds it.
     """
-    folder.mkdir(parents=True, exist_ok=True)
+    make_folder(folder)
     with (folder / ".lock").open("a+") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
+        if not _locked(file.fileno()):
             file.seek(0)
             raise LockedError(
                 f"another process ({file.read().strip() or 'unknown'}) works in {folder.name}",
                 hint="wait for it to end, or choose another folder",
-            ) from error
+            )
         file.truncate(0)
         file.write(f"process {os.getpid()}")
         file.flush()

@@ -82,7 +82,7 @@ def test_a_patient_in_two_parts_of_a_split_is_a_leak(copied: Path) -> None:
 def test_a_tiny_cohort_without_exams_ends_in_findings(tmp_path: Path, patients: int) -> None:
     names = [f"P{number}" for number in range(patients)]
     (tmp_path / "patients.csv").write_text("patient_id\n" + "\n".join(names) + "\n")
-    rows = [f"{name},death,{100 + 7 * place},{place % 2}" for place, name in enumerate(names)]
+    rows = [f"{name},death,{100 + 70 * place},{place % 2}" for place, name in enumerate(names)]
     outcomes = "patient_id,endpoint,time,event\n" + "\n".join(rows) + "\n"
     (tmp_path / "outcomes.csv").write_text(outcomes)
     (tmp_path / "cohort.yaml").write_text(

@@ -129,3 +129,31 @@ def test_the_chance_is_poissons(count: int, mean: float) -> None:
 def test_the_chance_of_many_is_nearly_poissons() -> None:
     assert at_least(1050, 1000.0) == pytest.approx(poisson.sf(1049, 1000), rel=0.05)
     assert at_least(5000, 1000.0) < 1e-9
+
+
+def test_one_person_whose_other_columns_were_filled_in_differently_is_found(
+    changed: Callable[..., Path],
+) -> None:
+    def doubled(table: pl.DataFrame) -> pl.DataFrame:
+        again = table.head(4).with_columns(patient_id="copy-" + pl.col("patient_id"))
+        return pl.concat([table, again])
+
+    def with_marks(table: pl.DataFrame) -> pl.DataFrame:
+        sexes = pl.Series("sex", ["female", "male"] * (len(table) // 2))
+        both = doubled(table.with_columns(sexes))
+        return both.with_columns(pl.Series("marker", np.arange(len(both), dtype=float)))
+
+    changed("outcomes", doubled)
+    folder = changed(
+        "patients",
+        with_marks,
+        {
+            "clinical": {
+                "marker": {"kind": "numeric"},
+                "sex": {"kind": "binary", "levels": ["female", "male"]},
+            }
+        },
+    )
+    (found,) = lives_found(folder)
+    assert (found.code, found.severity) == ("A023", "error")
+    assert found.message.startswith("4 pair(s)")

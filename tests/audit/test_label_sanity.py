@@ -7,7 +7,13 @@ import numpy as np
 import polars as pl
 import pytest
 
-from sequela.audit.label_sanity import followup_findings, label_findings, seems_exchanged
+from sequela.audit.label_sanity import (
+    followup_findings,
+    followup_profile,
+    label_findings,
+    profile_in_words,
+    seems_exchanged,
+)
 from sequela.cohort.cohort import read_cohort
 from sequela.cohort.protocol import ProtocolSettings
 from sequela.cohort.selection import select_cases
@@ -98,3 +104,18 @@ def test_deaths_that_were_censored_are_found(changed: Callable[..., Path]) -> No
 def test_ages_in_days_are_named(changed: Callable[..., Path]) -> None:
     folder = changed("patients", lambda table: table.with_columns(pl.col("age") * 365.25))
     assert codes(folder) == ["A046"]
+
+
+def test_a_cohort_in_which_nobody_is_spared_is_doubted(changed: Callable[..., Path]) -> None:
+    folder = changed("outcomes", lambda table: table.with_columns(event=pl.lit(1)))
+    assert "A047" in codes(folder)
+
+
+def test_the_profile_counts_everybody_once(clean: Path) -> None:
+    cohort = read_cohort(clean)
+    profile = followup_profile(cohort, "recurrence")
+    counted = sum(profile[name] for name in ("events", "competing", "censored"))  # type: ignore[misc]
+    assert counted == profile["patients"] == len(cohort.patients)
+    followed = list(profile["followed_years"].values())  # type: ignore[attr-defined]
+    assert followed == sorted(followed, reverse=True)
+    assert str(profile["events"]) in profile_in_words(profile)

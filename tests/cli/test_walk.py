@@ -83,6 +83,11 @@ def test_the_report_opens_offline_and_names_every_model(walked: Walk) -> None:
     assert all(source.startswith("data:") for source in page.loaded)
 
 
+def test_what_the_walk_writes_is_its_owners_alone(walked: Walk) -> None:
+    work = walked[0] / "work"
+    assert {path.stat().st_mode & 0o077 for path in (work, *work.rglob("*"))} == {0}
+
+
 def test_running_every_command_again_changes_no_byte(copied_walk: Path, commands: Commands) -> None:
     before = contents(copied_walk)
     for words in commands(copied_walk).values():

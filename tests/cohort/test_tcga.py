@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import polars as pl
 import pytest
-import yaml
 
 from sequela.cohort.checks import check_cohort
 from sequela.cohort.cohort import read_cohort
@@ -16,37 +15,22 @@ from sequela.cohort.protocol import ProtocolSettings
 from sequela.cohort.selection import select_cases
 from sequela.cohort.splits import SplitSettings, draw_splits
 
-MANIFEST: dict[str, Any] = {
-    "name": "tcga",
-    "endpoints": {"os": {"causes": {1: "death"}}, "dss": {}, "dfi": {}, "pfi": {}},
-    "clinical": {
-        "age": {"kind": "numeric", "unit": "years"},
-        "sex": {"kind": "binary", "levels": ["female", "male"]},
-    },
-    "tables": {
-        "patients": {"file": "patients.csv"},
-        "outcomes": {"file": "outcomes.csv"},
-        "texts": {"file": "texts.csv", "constants": {"day": 0}},
-        "expression": {"file": "expression.parquet"},
-    },
-}
-
 
 @pytest.fixture
-def luad(shared_data: Path, tmp_path: Path) -> Path:
-    for name in ("patients", "outcomes", "texts", "published-folds"):
-        shutil.copy(shared_data / "tcga" / "luad" / f"{name}.csv", tmp_path)
-    (tmp_path / "cohort.yaml").write_text(yaml.safe_dump(MANIFEST))
-    return tmp_path
+def luad(tcga: Callable[..., Path], shared_data: Path) -> Path:
+    folder = tcga("luad", expression={"file": "expression.parquet"})
+    shutil.copy(shared_data / "tcga" / "luad" / "published-folds.csv", folder)
+    return folder
+
+
+def test_the_public_tables_hold_empty_reports_and_patients_without_follow_up(
+    tcga: Callable[..., Path],
+) -> None:
+    found = check_cohort(tcga("luad", raw=True, expression={"file": "expression.parquet"}))
+    assert {item.code for item in found} <= {"C024", "C031", "C051"}
 
 
 def test_reports_are_seen_without_exams_and_published_folds_are_followed(luad: Path) -> None:
-    # Of the public table: reports that are empty, and patients who were not followed.
-    assert {item.code for item in check_cohort(luad)} <= {"C024", "C031", "C051"}
-    outcomes = pl.read_csv(luad / "outcomes.csv").filter(pl.col("time") > 0)
-    outcomes.write_csv(luad / "outcomes.csv")
-    texts = pl.read_csv(luad / "texts.csv").filter(pl.col("text").str.strip_chars() != "")
-    texts.write_csv(luad / "texts.csv")
     cohort = read_cohort(luad)
     protocol = ProtocolSettings(name="cross-validation", endpoint="os", horizon=None)
     selection = select_cases(cohort, protocol)
@@ -59,10 +43,6 @@ def test_reports_are_seen_without_exams_and_published_folds_are_followed(luad: P
 
 
 def test_sites_are_kept_together_where_that_is_asked(luad: Path) -> None:
-    outcomes = pl.read_csv(luad / "outcomes.csv").filter(pl.col("time") > 0)
-    outcomes.write_csv(luad / "outcomes.csv")
-    texts = pl.read_csv(luad / "texts.csv").filter(pl.col("text").str.strip_chars() != "")
-    texts.write_csv(luad / "texts.csv")
     cohort = read_cohort(luad)
     protocol = ProtocolSettings(name="cross-validation", endpoint="os", horizon=None)
     selection = select_cases(cohort, protocol)

@@ -112,12 +112,13 @@ def test_the_analytic_error_of_a_plain_auc_is_close_to_delongs(
     assert ours == pytest.approx(theirs, rel=0.02)
 
 
-def test_influence_is_the_change_of_auc_when_a_row_counts_more(
+def test_influence_is_nearly_the_change_of_auc_when_a_row_counts_more(
     rows_of: Callable[..., Rows],
 ) -> None:
     generator = np.random.default_rng(5)
-    time = np.ceil(generator.exponential(20, 120))
     event = generator.choice(3, size=120, p=[0.4, 0.4, 0.2])
+    # Whole days tie; events fall at noon, so that none shares its moment with a censoring.
+    time = np.ceil(generator.exponential(20, 120)) + np.where(event > 0, 0.5, 0.0)
     risk = np.round(generator.normal(size=120) - time / 20, 1)
     rows, question = rows_of(time, event, risk), Question(1, 15.0)
     influence = auc_influence(risk, time, event, question)
@@ -126,7 +127,8 @@ def test_influence_is_the_change_of_auc_when_a_row_counts_more(
         counts = np.ones((120, 2))
         counts[row] += [hair, -hair]
         more, less = auc_measure(question)(rows, Draw(rows, counts))
-        assert influence[row] == pytest.approx((more - less) / (2 * hair), abs=1e-6)
+        assert influence[row] == pytest.approx((more - less) / (2 * hair), abs=2e-5)
+    assert influence.std() > 1e-3
     assert influence.sum() == pytest.approx(0, abs=1e-12)
 
 
@@ -166,8 +168,8 @@ def test_the_kernel_leaves_out_who_has_not_entered(rows_of: Callable[..., Rows])
     found = concordance_of(rows, question, NONE, "harrell", None).estimate.value
     assert found == pytest.approx(pairs_of(rows, question, "harrell", None).value, rel=1e-12)
     assert found != pairs_of(plain, question, "harrell", None).value
-    with pytest.raises(UndefinedMetricError, match="enter after"):
-        concordance_of(rows, question, NONE, "uno", None)
+    found = concordance_of(rows, question, NONE, "uno", None).estimate.value
+    assert found == pytest.approx(pairs_of(rows, question, "uno", None).value, rel=1e-9)
 
 
 def test_a_resampled_c_is_that_of_the_rows_written_out(rows_of: Callable[..., Rows]) -> None:

@@ -22,7 +22,7 @@ from sequela.evaluation.recalibration import (
     spline_basis,
 )
 from sequela.evaluation.rows import Rows
-from sequela.evaluation.uncertainty import Draw
+from sequela.evaluation.uncertainty import Draw, Resampling
 from sequela.evaluation.utility import decision_curve, net_benefit
 
 DAY = 365.0
@@ -144,7 +144,7 @@ def test_treating_nobody_gains_nothing_and_everybody_the_incidence_less_the_harm
 ) -> None:
     rows = perfect(rows_of, competing=5e-4, count=500)
     assert net_benefit(np.zeros(500), 0.3, rows, MADE) == 0.0
-    curve = decision_curve(rows, MADE, (0.05, 0.3, 0.999))
+    curve = decision_curve(rows, MADE, (0.05, 0.3, 0.999), Resampling(20, 0, 0.95))
     assert curve["treat_none"] == [0.0, 0.0, 0.0]
     assert curve["model"][2] == 0.0
     assert curve["treat_all"][1] < curve["treat_all"][0]

@@ -9,11 +9,11 @@ import pytest
 from lifelines import AalenJohansenFitter, CoxPHFitter, KaplanMeierFitter
 
 from sequela.cohort.manifest import Covariate
-from sequela.cohort.patient import Case, Exam
+from sequela.cohort.patient import Case, Exam, Text
 from sequela.errors import DataError
+from sequela.models.baseline_numbers import BaselineInputs
 from sequela.models.baselines import (
     BASELINES,
-    BaselineInputs,
     BaselineName,
     baseline_from_state,
     fit_baseline,
@@ -27,7 +27,11 @@ CLINICAL = {
 
 
 def case(row: int, days: tuple[float, ...]) -> Case:
-    exams = tuple(Exam(f"e{row}-{day}", day, "MG", "", (), ()) for day in days)
+    words = "mass seen" if row % 2 else "no mass seen today"
+    note = Text(f"t{row}", days[-1], days[-1], "note", words, "en")
+    exams = tuple(
+        Exam(f"e{row}-{day}", day, "MG", "", (), (note,) if day == days[-1] else ()) for day in days
+    )
     return Case(f"p{row}", days[-1], exams)
 
 
@@ -143,7 +147,9 @@ def test_timing_reads_when_patients_were_seen_and_nothing_else() -> None:
 def test_unknown_covariates_have_an_indicator_of_their_own() -> None:
     inputs, train = cohort()
     fitted = fit_baseline("cox-clinical", inputs, train, clinical=CLINICAL)
-    assert fitted.state()["features"] == ("age", "stage=II", "stage=III", "stage unknown")
+    assert fitted.state()["numbers"]["features"] == [
+        *("age", "stage=II", "stage=III", "stage unknown")
+    ]
 
 
 def test_nothing_to_fit_on_is_said() -> None:

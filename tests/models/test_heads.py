@@ -124,7 +124,7 @@ def test_what_follows_the_horizon_is_not_looked_at() -> None:
 def test_incidences_of_rivals_and_being_free_of_both_sum_to_one(numbers: list[float]) -> None:
     logits = torch.tensor([numbers], dtype=torch.float64)
     swapped = logits.reshape(4, 2).flip(1).reshape(1, 8)
-    head, times = DiscreteHazardHead(BINS, 1000.0, competing=True), (0.0, 60.0, 250.0, 1000.0)
+    head, times = DiscreteHazardHead(BINS, 1000.0, causes=((1,), (2,))), (0.0, 60.0, 250.0, 1000.0)
     together = 1 - head.survival(logits, times) + 1 - head.survival(swapped, times)
     one = DiscreteHazardHead(BINS, 1000.0)
     free = one.survival(logits.reshape(1, 4, 2).logsumexp(dim=2), times)
@@ -136,7 +136,9 @@ def test_the_incidence_learnt_without_covariates_is_aalen_johansens() -> None:
     time, event = random.exponential(400, 4000), random.choice([0, 1, 2, 2], 4000)
     patients = Followup(time, event)
     head = fit_head(DiscreteHazardHeadConfig(bins=10), patients, 1000.0)
-    assert isinstance(head, DiscreteHazardHead) and head.competing and head.logits == 20
+    assert (
+        isinstance(head, DiscreteHazardHead) and head.causes == ((1,), (2,)) and head.logits == 20
+    )
     logits = torch.zeros(1, 20, dtype=torch.float64, requires_grad=True)
     optimiser = torch.optim.LBFGS([logits], max_iter=200, line_search_fn="strong_wolfe")
 
@@ -182,7 +184,9 @@ def test_expected_mortality_counts_the_hazard_of_the_cause_alone() -> None:
     logits = torch.randn(5, 8, dtype=torch.float64)
     of_cause = torch.log_softmax(F.pad(logits.reshape(5, 4, 2), (1, 0)), dim=2)[:, :, 1].exp()
     alone = DiscreteHazardHead(BINS, None).risk(of_cause.logit())
-    torch.testing.assert_close(DiscreteHazardHead(BINS, None, competing=True).risk(logits), alone)
+    torch.testing.assert_close(
+        DiscreteHazardHead(BINS, None, causes=((1,), (2,))).risk(logits), alone
+    )
 
 
 @pytest.mark.parametrize("config", [BinaryHeadConfig(), DiscreteHazardHeadConfig(bins=5)])

@@ -12,7 +12,8 @@ from sequela.errors import UsageError
 from sequela.fusion.timeline import latest_exams, timeline_of
 from sequela.modalities.batch import Batch, collate
 from sequela.models.build import build_model, parameter_groups
-from sequela.models.lumin import CROSS_MODAL, TEMPORAL, VARIANTS, Lumin, LuminConfig, variant
+from sequela.models.lumin import CROSS_MODAL, TEMPORAL, Lumin, LuminConfig
+from sequela.models.lumin_variants import VARIANTS, variant
 
 MakeBatch = Callable[..., Batch]
 
@@ -180,10 +181,10 @@ def test_the_rows_of_the_papers_tables_are_the_named_variants() -> None:
 
 
 def test_a_variant_that_reads_what_the_model_lacks_is_refused(full: LuminConfig) -> None:
-    images = full.evolve(text=None, cross_modal=())
+    images = full.evolve(text=None)
     assert variant("st-i", images).text is None
-    with pytest.raises(UsageError, match="lumin reads text"):
-        variant("lumin", images)
+    with pytest.raises(UsageError, match="st-r reads texts"):
+        variant("st-r", images)
     with pytest.raises(UsageError, match="no variant"):
         variant("lumen", full)
 

@@ -78,3 +78,22 @@ def test_the_curve_behind_the_weights_is_reverse_kaplan_meier(made: Any) -> None
     np.testing.assert_allclose(weights[alive], 1 / reverse.at(np.array([day]))[0])
     cases = (made.event > 0) & ~alive
     np.testing.assert_allclose(weights[cases], 1 / reverse.at(apart[cases], left=True))
+
+
+def test_with_delayed_entry_cases_still_sum_to_their_incidence(made: Any) -> None:
+    """And all weights to the patients: the jumps of Aalen-Johansen and what survives."""
+    entry, day = made.entry * 0.4, np.array([25.0])
+    weights = censoring_weights(made.time, made.event > 0, day[0], weight=ones(made), entry=entry)[
+        :, 0
+    ]
+    case = (made.event == 1) & (made.time <= day)
+    incidence = aalen_johansen(made.time, made.event, entry=entry).at(day)[0]
+    assert weights.sum() == pytest.approx(len(made.time))
+    assert (weights * case).sum() / len(made.time) == pytest.approx(incidence)
+    assert not weights[entry > day].any()
+
+
+def test_entry_before_anything_happened_changes_nothing(made: Any) -> None:
+    arguments = (made.time, made.event > 0, 20.0)
+    early = censoring_weights(*arguments, weight=ones(made), entry=np.zeros(len(made.time)))
+    np.testing.assert_allclose(early, censoring_weights(*arguments, weight=ones(made)))

@@ -12,8 +12,8 @@ from sksurv.metrics import concordance_index_ipcw
 from sksurv.util import Surv
 
 from sequela.errors import UndefinedMetricError
+from sequela.survival import dominance
 from sequela.survival.concordance import concordance
-from sequela.survival.dominance import earlier_and_smaller
 
 ROUNDED = 5.1e-5  # torchsurv keeps four decimals
 
@@ -71,13 +71,20 @@ def test_the_five_counts_are_those_of_all_pairs(rows: list[tuple[int, bool, int]
     assert abs(found.influence.sum()) < 1e-9
 
 
-@pytest.mark.parametrize("count", [1, 2, 3, 5, 8, 33, 100])
-def test_what_came_earlier_and_is_smaller_is_counted_right(count: int) -> None:
+@pytest.mark.parametrize("leaf", [4, 64, 256])
+@pytest.mark.parametrize("count", [1, 2, 3, 5, 8, 33, 100, 257, 2100])
+def test_what_came_earlier_and_is_smaller_is_counted_right(
+    count: int, leaf: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With small leaves, rows of a thousand go through every level that millions do."""
+    monkeypatch.setattr(dominance, "_LEAF", leaf)
+    monkeypatch.setattr(dominance, "_LIGHT_LEAF", leaf)
     generator = np.random.default_rng(count)
     values, weight = generator.permutation(count), generator.random(count)
-    found = earlier_and_smaller(values, weight)
-    expected = [weight[:i][values[:i] < values[i]].sum() for i in range(count)]
-    np.testing.assert_allclose(found, expected, atol=1e-12)
+    smaller = np.tril(values[None, :] < values[:, None], -1)
+    np.testing.assert_array_equal(dominance.earlier_and_smaller(values), smaller.sum(axis=1))
+    found = dominance.earlier_and_smaller(values, weight)
+    np.testing.assert_allclose(found, smaller @ weight, rtol=1e-10, atol=1e-12)
 
 
 def test_turning_the_risk_around_turns_c_around_and_monotone_maps_change_nothing(
@@ -120,3 +127,22 @@ def test_torchsurv_has_the_same_c(shared_reference: Path) -> None:
         event = np.array(case["test_status"]) == 1
         found = concordance(time, event, np.array(case["estimate"], dtype=float))
         assert found.value == pytest.approx(case["c_Harrell_survival"][0], abs=ROUNDED)
+
+
+def test_unos_c_of_patients_who_enter_late_is_that_of_the_whole_population() -> None:
+    """Half of a population is seen late, those who died before are never seen; C stays."""
+    generator = np.random.default_rng(2)
+    count = 30_000
+    risk = generator.normal(size=count)
+    time = generator.weibull(1.5, count) * 10 * np.exp(-1.5 * risk)
+    entry = np.where(generator.random(count) < 0.3, 0.0, generator.uniform(0, 15, count))
+    censor = entry + generator.uniform(0, 20, count)
+    seen = entry < time
+    last, event = np.minimum(time, censor), time <= censor
+    whole = concordance(time, np.full(count, True), risk, horizon=12.0, influence=False).value
+    blind = concordance(last[seen], event[seen], risk[seen], pairs="uno", horizon=12.0).value
+    late = concordance(
+        last[seen], event[seen], risk[seen], entry=entry[seen], pairs="uno", horizon=12.0
+    ).value
+    assert late == pytest.approx(whole, abs=0.008)
+    assert abs(blind - whole) > 0.015

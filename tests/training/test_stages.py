@@ -152,16 +152,20 @@ def test_another_pixel_policy_than_the_prepared_one_is_refused(trained: Project)
         training(other, "lumin", Fold())
 
 
-def test_a_model_that_reads_what_the_cohort_lacks_is_refused(
+def test_a_cohort_without_images_does_without_them_or_is_told_so(
     tmp_path_factory: pytest.TempPathFactory,
 ) -> None:
     folder = simulated(tmp_path_factory.mktemp("texts") / "sim", 28, 4, images=False)
     project = Project.open(folder, configuration=tiny_configuration())
     prepare(project)
-    with pytest.raises(DataError, match="no image") as caught:
-        training(project, "lumin", Fold())
+    (run,) = train_all(project, ["lumin"])
+    assert run.metadata()["model"]["image"] is None
+    assert run.metadata()["alignment"] is None
+    assert predict(run, project).table["risk"].is_finite().all()
+    with pytest.raises(UsageError, match="st-i reads images") as caught:
+        training(project, "st-i", Fold())
     assert "st-r" in caught.value.hint
-    with pytest.raises(DataError, match="pre-training reads image and text"):
+    with pytest.raises(UsageError, match="pre-training reads image and text"):
         pretrain(project, Fold())
 
 

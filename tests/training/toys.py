@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
@@ -82,6 +84,11 @@ class ToyObjective:
     def validate(self, model: nn.Module, found: Judged) -> dict[str, float]:
         losses = [float(self.loss(model, outputs, rows)) * len(rows) for rows, outputs in found]
         return {"loss": sum(losses) / 6}
+
+    def conclude(
+        self, model: nn.Module, load: Callable[[Sequence[Rows]], Loaded]
+    ) -> dict[str, Any]:
+        return {}
 
 
 def toy_inputs(patients: int = 22) -> ToyInputs:

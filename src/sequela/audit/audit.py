@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from sequela.audit.duplicates import image_findings, life_findings
 from sequela.audit.endpoint_advice import advice_findings
 from sequela.audit.findings import OUTCOME_DEPENDENT_SAMPLING, finding, softened
-from sequela.audit.label_sanity import followup_findings, label_findings
+from sequela.audit.fitted_state import fitted_findings
+from sequela.audit.label_sanity import (
+    followup_findings,
+    followup_profile,
+    label_findings,
+    profile_in_words,
+)
 from sequela.audit.labels import Labelled, label_cases
 from sequela.audit.predictability import CrossValidatedAuc
 from sequela.audit.shortcuts import judge_shortcuts, shortcuts, times_in_disguise
@@ -27,6 +33,9 @@ from sequela.cohort.tables import Table
 from sequela.errors import DataError, UndefinedMetricError
 
 Measured = dict[str, CrossValidatedAuc]
+
+_TIME_UNIT = "C036"
+"""Of `check`: times that are not of the unit named, which is a sanity of labels too."""
 
 _BOUNDS = {
     **dict.fromkeys(("A011", "A012", "A014"), (LIMIT, 0.75)),
@@ -45,11 +54,15 @@ class Audit:
         measured: How well each thing that should not tell the event tells it, by cross-validation;
             those that raised no finding too.
         protocol: Under which cases were chosen.
+        cohort: Fingerprint of the cohort.
+        profile: How many patients there are, what became of them, how long they were followed.
     """
 
     findings: tuple[Finding, ...]
     measured: Measured
     protocol: ProtocolSettings
+    cohort: str
+    profile: Mapping[str, object] = field(default_factory=dict)
 
     @property
     def leaks(self) -> int:
@@ -64,11 +77,14 @@ class Audit:
             "warnings": len(self.findings) - self.leaks,
             "measured": {name: auc.as_json() for name, auc in self.measured.items()},
             "protocol": self.protocol.model_dump(mode="json"),
+            "cohort": self.cohort,
+            "profile": dict(self.profile),
         }
 
     def in_words(self) -> dict[str, str]:
-        """What was measured, for a terminal."""
-        return {name: f"AUC {auc}" for name, auc in self.measured.items()}
+        """The follow-up and what was measured, for a terminal."""
+        told = {name: f"AUC {auc}" for name, auc in self.measured.items()}
+        return {"follow-up": profile_in_words(self.profile), **told} if self.profile else told
 
 
 def audit_cohort(
@@ -100,12 +116,14 @@ def audit_cohort(
         )
     if work is not None and (work / "splits.csv").is_file():
         read_table(work / "splits.csv")
-    tables, _ = checked_tables(cohort.folder, cohort.manifest)
+    tables, checked = checked_tables(cohort.folder, cohort.manifest)
     measured: Measured = {}
     found = [
+        *(item for item in checked if item.code == _TIME_UNIT),
         *label_findings(cohort, protocol.endpoint),
         *life_findings(cohort, tables["patients"], work),
         *(image_findings(cohort, tables["images"], work) if "images" in tables else ()),
+        *(fitted_findings(cohort, work) if work else ()),
         *advice_findings(cohort, tables["patients"], protocol.endpoint),
         *_predictions(cohort, tables, protocol, measured),
     ]
@@ -116,7 +134,8 @@ def audit_cohort(
         found = [
             softened(item) if item.code == OUTCOME_DEPENDENT_SAMPLING else item for item in found
         ]
-    return Audit(tuple(found), measured, protocol)
+    profile = followup_profile(cohort, protocol.endpoint)
+    return Audit(tuple(found), measured, protocol, cohort.fingerprint, profile)
 
 
 def _predictions(

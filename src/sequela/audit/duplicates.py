@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from collections import defaultdict
 from collections.abc import Collection, Iterator, Mapping
 from itertools import combinations
-from math import erfc, exp, sqrt
 from pathlib import Path
 
 from sequela.audit.findings import finding, in_lines, softened
@@ -19,6 +19,9 @@ Pair = frozenset[str]
 
 _LEAK, _DOUBT = 0.001, 0.05
 """The chance of as many equal lives among strangers below which they are a leak, or a doubt."""
+
+_LASTING = ("birth_year", "year_of_birth", "age", "age_at_diagnosis", "sex", "gender")
+"""Covariates that one person keeps, whoever writes them down."""
 
 _MANY = 200.0
 """Mean from which a Poisson variable is as good as normal."""
@@ -58,9 +61,21 @@ def image_findings(cohort: Cohort, images: Table, work: Path | None) -> Iterator
 
 
 def life_findings(cohort: Cohort, patients: Table, work: Path | None) -> Iterator[Finding]:
-    """Patients who share covariates, site and outcomes more often than chance has it."""
+    """Patients who share what describes them, and outcomes, more often than chance has it.
+
+    Asked first of all covariates and the site; then of year of birth or age, sex and site alone,
+    which one person keeps where other columns were filled in differently.
+    """
+    found = (_alike(cohort, patients, told, work) for told in _descriptions(cohort))
+    yield from sorted((item for item in found if item), key=lambda item: item.severity)[:1]
+
+
+def _alike(
+    cohort: Cohort, patients: Table, described: Mapping[str, tuple[object, ...]], work: Path | None
+) -> Finding | None:
+    """What the pairs of equal description and outcomes amount to, None where chance makes them."""
     ended = _ends(cohort)
-    told = {name: values for name, values in _descriptions(cohort).items() if name in ended}
+    told = {name: values for name, values in described.items() if name in ended}
     count, expected = 0, 0.0
     groups: list[list[str]] = []
     # Within a site, where last contacts fall on the same days more often than elsewhere.
@@ -73,7 +88,7 @@ def life_findings(cohort: Cohort, patients: Table, work: Path | None) -> Iterato
         expected += told_alike * ended_alike / max(_pairs_in([site]), 1)
     by_chance = at_least(count, expected)
     if by_chance >= _DOUBT:
-        return
+        return None
     found = {frozenset(pair) for group in groups for pair in combinations(group, 2)}
     lines = dict(patients.typed.select("patient_id", ROW).iter_rows())
     rows = sorted({lines[patient] for pair in found for patient in pair})
@@ -86,7 +101,7 @@ def life_findings(cohort: Cohort, patients: Table, work: Path | None) -> Iterato
         expected=f"{expected:.2g}",
         apart=_apart(found, work),
     )
-    yield item if by_chance < _LEAK else softened(item)
+    return item if by_chance < _LEAK else softened(item)
 
 
 def at_least(count: int, expected: float) -> float:
@@ -94,22 +109,35 @@ def at_least(count: int, expected: float) -> float:
     if not count:
         return 1.0
     if expected > _MANY:
-        return erfc((count - 0.5 - expected) / sqrt(2 * expected)) / 2
-    term = below = exp(-expected)
+        return math.erfc((count - 0.5 - expected) / math.sqrt(2 * expected)) / 2
+    term = below = math.exp(-expected)
     for number in range(1, count):
         term *= expected / number
         below += term
     return max(0.0, 1 - below)
 
 
-def _descriptions(cohort: Cohort) -> dict[str, tuple[object, ...]]:
-    """Site and declared covariates of each patient, where at least two are known."""
-    rows = {row[0]: row[1:] for row in cohort.covariates.iter_rows()}
-    told = {
-        patient.patient_id: (patient.site or None, *rows[patient.patient_id])
-        for patient in cohort.patients
-    }
-    return {name: values for name, values in told.items() if sum(v is not None for v in values) > 1}
+def _descriptions(cohort: Cohort) -> Iterator[dict[str, tuple[object, ...]]]:
+    """Site and covariates of each patient, where at least two are known: all, then who it is."""
+    declared = cohort.covariates.columns[1:]
+    lasting = [name for name in declared if name.lower() in _LASTING]
+    for chosen in [declared] if lasting == declared else [declared, lasting]:
+        rows = cohort.covariates.select("patient_id", *chosen).iter_rows()
+        covariates = {row[0]: tuple(_whole(value) for value in row[1:]) for row in rows}
+        told = {
+            patient.patient_id: (patient.site or None, *covariates[patient.patient_id])
+            for patient in cohort.patients
+        }
+        yield {
+            name: values
+            for name, values in told.items()
+            if sum(value is not None for value in values) > 1
+        }
+
+
+def _whole(value: object) -> object:
+    """Ages that were rounded in one place and not in the other are one age."""
+    return math.floor(value) if isinstance(value, float) and math.isfinite(value) else value
 
 
 def _ends(cohort: Cohort) -> dict[str, tuple[object, ...]]:

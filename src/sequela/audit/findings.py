@@ -118,8 +118,7 @@ RULES: dict[str, Rule] = {
         "warning",
     ),
     "A045": Rule(
-        "the curators of TCGA's outcomes advise against {endpoint} in {kinds}, or to use it with "
-        "care: {why} (Liu et al. 2018)",
+        "the curators of TCGA's outcomes say of {endpoint}: {why} (Liu et al. 2018)",
         "set protocol.endpoint to pfi, if the cohort has it",
         "warning",
     ),
@@ -127,6 +126,19 @@ RULES: dict[str, Rule] = {
         "half of the ages are under 1 or over 120, so they are hardly years",
         "convert them to years: hazards and plots are told by year",
         "warning",
+    ),
+    "A047": Rule(
+        "{events} of {patients} patients have an event of {endpoint}, {share}: hardly anybody was "
+        "ever seen to be free of it",
+        "look up whether censored patients were left out, or the time of last contact was taken "
+        "for an event; a cohort of the dead alone has no survivor to tell them from",
+        "warning",
+    ),
+    # What a run has fitted.
+    "A051": Rule(
+        "what run {run} has fitted as {name} is not that of its training patients, it is {whose}: "
+        "it moves when validation or test patients change",
+        "fit it on training patients alone and train the run again (--restart)",
     ),
 }
 

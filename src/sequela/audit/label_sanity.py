@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from typing import Any
 
 import numpy as np
 import polars as pl
@@ -17,9 +18,11 @@ from sequela.survival.kaplan_meier import kaplan_meier
 FEW_EVENTS = 10
 _LONGEST, _ENDING = 0.1, 0.85
 _MANY, _SOME = 40, 10
+_NEARLY_ALL = 0.98
 _SAME_DAY = 0.05
 """Share of the censored whose death on the same day is no coincidence."""
 _OLDEST = 120.0
+_YEAR, _YEARS = 365.25, (1, 2, 3, 5, 10)
 _DEATHS = ("os", "death", "overall survival", "overall_survival", "survival", "mortality")
 
 
@@ -32,7 +35,19 @@ def label_findings(cohort: Cohort, endpoint: str) -> Iterator[Finding]:
     if events < FEW_EVENTS:
         yield finding("A042", file, None, "event", endpoint=endpoint, events=events)
     happened = (rows["event"] > 0).to_numpy()
-    if seems_exchanged(rows["time"].to_numpy().astype(float), happened):
+    ended = int(happened.sum())
+    if len(rows) >= _MANY and ended >= _NEARLY_ALL * len(rows):
+        yield finding(
+            "A047",
+            file,
+            None,
+            "event",
+            events=ended,
+            patients=len(rows),
+            endpoint=endpoint,
+            share=f"{happened.mean():.0%}",
+        )
+    elif seems_exchanged(rows["time"].to_numpy().astype(float), happened):
         share = f"{happened.mean():.0%}"
         yield finding("A041", file, None, "event", endpoint=endpoint, share=share)
     yield from _censored_deaths(cohort, endpoint, file)
@@ -60,6 +75,46 @@ def followup_findings(cohort: Cohort, selection: Selection) -> Iterator[Finding]
             followed=int(followed.sum()),
             cases=len(followup),
         )
+
+
+def followup_profile(cohort: Cohort, endpoint: str) -> dict[str, object]:
+    """How many patients there are, what became of them, and how long they were followed.
+
+    The median is that of the reverse Kaplan-Meier curve (Schemper & Smith 1996), None where fewer
+    than half would be censored by the last time.
+    """
+    rows = cohort.outcomes.filter(endpoint=endpoint)
+    if rows.is_empty():
+        return {"patients": 0}
+    time, event = rows["time"].to_numpy().astype(float), rows["event"].to_numpy()
+    cause = cohort.manifest.endpoints[endpoint].cause
+    median, _ = kaplan_meier(time, event == 0).median()
+    return {
+        "patients": len(rows),
+        "events": int((event == cause).sum()),
+        "competing": int(((event > 0) & (event != cause)).sum()),
+        "censored": int((event == 0).sum()),
+        "median_follow_up": median,
+        "longest": float(time.max()),
+        "followed_years": {str(year): int((time >= year * _YEAR).sum()) for year in _YEARS},
+    }
+
+
+def profile_in_words(profile: Mapping[str, Any]) -> str:
+    """The same in a line."""
+    if not profile["patients"]:
+        return "nobody"
+    median = profile["median_follow_up"]
+    middle = "not reached" if median is None else f"{median:.0f} days"
+    rival = f", {profile['competing']} a competing event" if profile["competing"] else ""
+    reached = ", ".join(
+        f"{count} for {year} y" for year, count in profile["followed_years"].items() if count
+    )
+    return (
+        f"{profile['patients']} patients, {profile['events']} have the event{rival}, "
+        f"{profile['censored']} are censored; median follow-up {middle}; "
+        f"seen {reached or 'briefly'}"
+    )
 
 
 def seems_exchanged(

@@ -4,14 +4,20 @@ from __future__ import annotations
 
 import re
 
+_TUMOUR = (
+    r"(?:\w*tumou?r\w*|\w*cancer|\w*kanker|\w*krebs\w*|\w*car[cz]ino\w*|\w*karzinom\w*|disease"
+    r"|malignanc(?:y|ies)|maligniteit|malignom\w*|ziekte|erkrankung)"
+)
 _OUTCOME = re.compile(
     r"\b(?:recurrences?(?![ -](?:free|score|risk|rate))|recurred"
     r"|relapsed?(?![ -](?:free|risk|rate))|relapses"
-    r"|recurrent (?:tumou?r|cancer|disease|carcinoma|malignancy)"
-    r"|died|deceased|passed away"
-    r"|\w*recidie(?:f|ven)(?!vrij|kans|risico)|\w*recidiverend\w*|overleden"
-    r"|\w*rezidiv(?!frei|risiko|rate|wahrscheinlich|verdacht|prophylaxe)\w*|rückfall|verstorben"
-    r"|gestorben)\b",
+    rf"|(?:recurrent|recidiverende?|rezidivierende[rsnm]?) (?:\w+ )?{_TUMOUR}"
+    # A person dies; `died` alone is as often a misread `cited`.
+    r"|(?:patient|she|he|who|and|has|had|woman|man|ms|mrs|mr)\.? died"
+    r"|died (?:of|from|at|in|on|after|following|due|suddenly)|deceased|passed away|exitus"
+    r"|\w*recidie(?:f|ven)(?!vrij|kans|risico)|overleden"
+    r"|\w*rezidiv(?!ier|frei|risiko|rate|wahrscheinlich|verdacht|verdächtig|prophylaxe)\w*"
+    r"|rückfall|verstorben|gestorben)\b",
     re.IGNORECASE,
 )
 
@@ -20,15 +26,19 @@ _BEFORE = re.compile(
     # It has not happened.
     r"no|not|never|none|nor|neither|without|den(?:y|ies|ied)|negative for|free of|free from"
     r"|absence of|rules? out|ruled out|exclud(?:e|es|ed|ing)|geen|niet|nooit|zonder|vrij van"
-    r"|uitsluit\w*|uitgesloten|noch|kein\w*|nicht|nie|ohne|frei von|ausschluss|ausgeschlossen"
+    r"|uitsluit\w*|uitgesloten|noch|weder|kein\w*|nicht|nie|ohne|frei von|ausschluss|ausgeschlossen"
     # It might.
     r"|risk|chance|likelihood|probability|possib\w+|suspicio\w+|suspect\w*|prevent\w*|if|in case"
-    r"|should|could|may have|may be|might|worr(?:y|ied)|fear|anxi\w+"
+    r"|should|could|may have|may be|might|worr(?:y|ied)|fears?|afraid|anxi\w+"
+    r"|surveillance for|screening for|monitor\w* for"
     r"|risico|kans|mogelijk\w*|verden\w*|verdacht"
-    r"|indien|angst|risiko|möglich\w*|falls|verhinder\w*|vermeid\w*|wahrscheinlichkeit"
+    r"|indien|angst|bang|controle op|risiko|möglich\w*|falls|verhinder\w*|vermeid\w*"
+    r"|wahrscheinlichkeit"
+    r"|sorge|früherkennung|nachsorge auf"
     # It happened to somebody else.
-    r"|mother|father|sister|brother|aunt|uncle|grand\w+|husband|wife|son|daughter|cousin|family"
-    r"|moeder|vader|zus|broer|tante|oom|echtgenoot|mutter|vater|schwester|bruder|onkel"
+    r"|mother|father|parents?|sister|brother|aunt|uncle|grand\w+|husband|wife|son|daughter|cousin|family"
+    r"|moeder|vader|ouders?|haar man|zijn vrouw|ihr mann|seine frau|eltern"
+    r"|zus|broer|tante|oom|echtgenoot|mutter|vater|schwester|bruder|onkel"
     r"|ehemann|familie\w*"
     r")\b",
     re.IGNORECASE,
@@ -44,6 +54,7 @@ _AFTER = re.compile(
 _SENTENCE = re.compile(r"[.;!\n]+|\?(?=\s)")
 _TURN = re.compile(r"\b(?:but|however|although|maar|echter|jedoch|aber|doch|allerdings)\b", re.I)
 _WORDS_BEFORE, _WORDS_AFTER = 8, 5
+_SHORTEST = 2  # words of a clause that says something; one by itself is a heading or a misreading
 
 
 def tells_outcome(text: str) -> bool:
@@ -63,6 +74,8 @@ def tells_outcome(text: str) -> bool:
 
 
 def _affirmed(clause: str) -> bool:
+    if len(clause.split()) < _SHORTEST:
+        return False
     for match in _OUTCOME.finditer(clause):
         before = " ".join(clause[: match.start()].split()[-_WORDS_BEFORE:])
         after = " ".join(clause[match.end() :].partition(",")[0].split()[:_WORDS_AFTER])

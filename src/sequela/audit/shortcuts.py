@@ -48,7 +48,7 @@ def shortcuts(cohort: Cohort, tables: Mapping[str, Table], labelled: Labelled) -
     found = [
         *_site(cohort, labelled),
         *_missing(cohort, labelled),
-        *_order(tables, labelled),
+        *_order(cohort, tables, labelled),
         *_files(cohort, labelled),
         *_columns(cohort, labelled),
     ]
@@ -99,7 +99,11 @@ def _missing(cohort: Cohort, labelled: Labelled) -> Iterator[Shortcut]:
     yield Shortcut("missing values", "A012", "patients", "", features)
 
 
-def _order(tables: Mapping[str, Table], labelled: Labelled) -> Iterator[Shortcut]:
+def _order(cohort: Cohort, tables: Mapping[str, Table], labelled: Labelled) -> Iterator[Shortcut]:
+    """The place of a patient's first row among those of the site, from 0 to 1.
+
+    Tables are often sorted by ids that begin with the site; what the site tells is A011's.
+    """
     for name in ("patients", "exams", "images"):
         table = tables.get(name)
         if table is None:
@@ -109,7 +113,11 @@ def _order(tables: Mapping[str, Table], labelled: Labelled) -> Iterator[Shortcut
             whose = tables["exams"].typed.select("exam_id", "patient_id")
             frame = frame.join(whose, on="exam_id", how="left")
         first = dict(frame.group_by("patient_id").agg(pl.col(ROW).min()).iter_rows())
-        rows = [float(first.get(case.patient_id, np.nan)) for case in labelled.cases]
+        places = pl.DataFrame(
+            {"row": list(first.values()), "site": [cohort.patient(one).site for one in first]}
+        ).select(pl.col("row").rank().over("site") / pl.len().over("site"))
+        place = dict(zip(first, places.to_series().to_list(), strict=True))
+        rows = [place.get(case.patient_id, np.nan) for case in labelled.cases]
         yield Shortcut(f"order of rows in {name}", "A013", name, "", np.array(rows)[:, None])
 
 

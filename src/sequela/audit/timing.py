@@ -41,10 +41,8 @@ def judge_timing(cohort: Cohort, labelled: Labelled) -> Timing | None:
     Raises:
         UndefinedMetricError: If there are few patients with, or without, the event.
     """
-    patients = cohort.patient
-    design = np.array([_design(case, patients(case.patient_id)) for case in labelled.cases])
-    varying = design[:, _vary(design)]
-    if not varying.shape[1]:
+    varying = _varying(cohort, labelled)
+    if varying is None:
         return None
     age = _age(cohort, labelled)
     with_age = None if age is None else np.column_stack([varying, age])
@@ -52,6 +50,23 @@ def judge_timing(cohort: Cohort, labelled: Labelled) -> Timing | None:
         predictability(varying, labelled),
         None if with_age is None else predictability(with_age, labelled),
     )
+
+
+def design_alone(cohort: Cohort, labelled: Labelled) -> CrossValidatedAuc | None:
+    """The half of `judge_timing` that decides; None if all is constant.
+
+    Raises:
+        UndefinedMetricError: If there are few patients with, or without, the event.
+    """
+    varying = _varying(cohort, labelled)
+    return None if varying is None else predictability(varying, labelled)
+
+
+def _varying(cohort: Cohort, labelled: Labelled) -> Float[np.ndarray, "case feature"] | None:
+    patients = cohort.patient
+    design = np.array([_design(case, patients(case.patient_id)) for case in labelled.cases])
+    varying = design[:, _vary(design)]
+    return varying if varying.shape[1] else None
 
 
 def _design(case: Case, patient: Patient) -> list[float]:

@@ -12,7 +12,7 @@ import typer
 from rich.markup import escape
 
 from sequela.cli.answers import answer, as_json, muted
-from sequela.cli.numbers import performance, probability
+from sequela.cli.number_tables import performance, probability
 from sequela.cli.words import packaged
 from sequela.errors import UsageError
 from sequela.progress import console

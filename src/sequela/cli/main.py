@@ -13,7 +13,7 @@ import typer
 from typer.exceptions import Abort, TyperException
 
 import sequela
-from sequela.cli import cohorts, demonstration, machine, numbers, runs
+from sequela.cli import cohorts, demonstration, keeping, machine, numbers, runs, scrutiny, studies
 from sequela.cli.answers import as_json, complain
 from sequela.errors import InterruptedRunError, ResourceLimitError, SequelaError, UsageError
 from sequela.progress import quiet
@@ -28,7 +28,7 @@ app = typer.Typer(
     rich_markup_mode="markdown",
     pretty_exceptions_enable=False,
 )
-for room in (demonstration, machine, cohorts, runs, numbers):
+for room in (demonstration, machine, cohorts, runs, numbers, studies, keeping, scrutiny):
     room.add_to(app)
 
 
@@ -67,7 +67,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """
     # Threads that spin while they wait take the cores from each other; read when torch is loaded.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
-    copy_context().run(_run, list(sys.argv[1:] if arguments is None else arguments))
+    others = os.umask(0o077)  # whatever is written, by libraries and workers too, is its owner's
+    try:
+        copy_context().run(_run, list(sys.argv[1:] if arguments is None else arguments))
+    finally:
+        os.umask(others)
 
 
 def _run(words: list[str]) -> None:

@@ -23,6 +23,7 @@ from sequela.cli.words import (
     configuration_of,
     next_step,
 )
+from sequela.errors import UsageError
 from sequela.progress import quiet
 
 if TYPE_CHECKING:
@@ -157,12 +158,24 @@ def predict(
     work: Work = None,
     config: Config = None,
     run: ForeignRun = None,
+    without: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="PART",
+            help="Also predict with a part of the trained models taken away: varying, shared, "
+            "te-dke, images, texts …; as often as you like.",
+        ),
+    ] = None,
 ) -> None:
     """Predict validation and test patients with every finished run, in one table."""
     from sequela.training.stages import predict_all, predict_external
 
+    if run and without:
+        raise UsageError("--without takes a part from this cohort's own runs, not from --run")
     project = _opened(cohort, work, config, overrides, run)
-    predictions = predict_external(project, run) if run else predict_all(project)
+    predictions = (
+        predict_external(project, run) if run else predict_all(project, without=without or ())
+    )
     table = predictions.table
     variants = table["variant"].unique(maintain_order=True).to_list()
     answer(

@@ -24,7 +24,9 @@ def column_findings(
         if column.kind == "id":
             yield from _id_findings(table, column, tables, manifest)
         elif column.required:
-            yield from table.where(pl.col(raw(column.name)).is_null(), "C024", column.name)
+            # A text without words is no text, and is read as none.
+            code = "C037" if column.kind == "text" else "C024"
+            yield from table.where(pl.col(raw(column.name)).is_null(), code, column.name)
         if column.kind in ("number", "day", "code"):
             yield from _number_findings(table, column, manifest)
         elif column.choices and column.name not in manifest.clinical:

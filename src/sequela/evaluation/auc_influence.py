@@ -26,7 +26,7 @@ def auc_standard_error(
         question: The cause and the horizon.
         cluster: Which rows belong to one patient.
 
-    Source: Blanche et al. 2013; R riskRegression::Score, which it meets to 1e-5.
+    Source: Blanche et al. 2013; R riskRegression::Score, which it meets to 1e-9.
     """
     influence = auc_influence(risk, time, event, question)
     if cluster is not None:
@@ -41,7 +41,12 @@ def auc_influence(
     event: Int[np.ndarray, " row"],
     question: Question,
 ) -> Float[np.ndarray, " row"]:
-    """What each row adds to the AUC, to first order; sums to 0. O(n log n)."""
+    """What each row adds to the AUC, to first order; sums to 0. O(n log n).
+
+    As in R's riskRegression, who has an event at a moment is at risk of being censored at it, and
+    the censoring hazard is that of Nelson and Aalen: the derivative of the AUC by the row's weight,
+    but for one part in as many as are at risk.
+    """
     weights = question.weights_of(time, event, np.ones((len(time), 1)))[:, 0]
     by_horizon = event == question.cause
     if question.horizon is not None:
@@ -77,20 +82,18 @@ def _through_weights(
 ) -> Float[np.ndarray, " row"]:
     """How the sum of `weighed` terms, each with a factor 1/G, moves with each row's presence.
 
-    log G(t) moves by minus the row's own censoring over those who stay, plus the censoring hazard
+    log G(t) moves by minus the row's own censoring over those at risk, plus the censoring hazard
     that the row helped to dilute while at risk.
     """
     sets = risk_sets(time, event)
-    staying = sets.at_risk - sets.events - sets.censored
-    inverse = np.divide(1.0, staying, out=np.zeros(len(staying)), where=staying > 0)
-    exposed = np.maximum(sets.at_risk - sets.events, 1.0)
-    diluted = np.append(0.0, (sets.censored / exposed * inverse).cumsum())
+    inverse = 1 / sets.at_risk
+    diluted = np.append(0.0, (sets.censored * inverse**2).cumsum())
     moment = np.searchsorted(sets.time, time)
     # A term of a patient seen at T uses G(T-); a survivor's uses G(h).
     used = np.where(time > horizon, np.searchsorted(sets.time, horizon, side="right"), moment)
     terms = np.bincount(used, weighed, len(sets.time) + 1)
     later = np.append(terms[::-1].cumsum()[::-1], 0.0)
     earlier = np.append(0.0, (terms * diluted).cumsum())
-    own = np.where(event, moment, moment + 1)
-    left = np.where(event, 0.0, inverse[moment] * later[moment + 1])
+    own = moment + 1
+    left = np.where(event, 0.0, inverse[moment] * later[own])
     return left - earlier[own] - diluted[own] * later[own]

@@ -94,7 +94,9 @@ def calibration_measures(made: Forecast) -> dict[str, Measure]:
         return 1 - share
 
     def observed_expected(rows: Rows, draw: Draw) -> Float[np.ndarray, " resample"]:
-        expected = made.risk(rows) @ draw.counts / draw.counts.sum(axis=0)
+        # Patients who enter late are no sample of all; their weights make them one.
+        among = draw.counts if rows.late is None else draw.weights(made.question)
+        expected = made.risk(rows) @ among / among.sum(axis=0)
         observed = incidence(rows, draw)
         return np.divide(observed, expected, out=np.full(len(expected), np.nan), where=expected > 0)
 
@@ -155,9 +157,10 @@ def calibration_groups(
     }
     for number in np.unique(group):
         inside = group == number
-        curve = aalen_johansen(rows.time[inside], rows.event[inside], cause=made.question.cause)
-        low, high = curve.interval(day, level=level, cluster=rows.patient[inside])
-        reached = bool((rows.time[inside] >= made.horizon).any())
+        part, cause = rows.take(inside), made.question.cause
+        curve = aalen_johansen(part.time, part.event, cause=cause, entry=part.late)
+        low, high = curve.interval(day, level=level, cluster=part.patient)
+        reached = bool((part.time >= made.horizon).any())
         values = (curve.at(day)[0], low[0], high[0])
         known = [float(value) if reached and np.isfinite(value) else None for value in values]
         points["predicted"].append(float(risk[inside].mean()))

@@ -13,12 +13,11 @@ from jaxtyping import Float
 from sequela.errors import DataError, UndefinedMetricError
 from sequela.evaluation.delong import delong
 from sequela.evaluation.estimate import Estimate, estimated, undefined
+from sequela.evaluation.evidence import OPTIMISTIC
 from sequela.evaluation.outcome import Question
 from sequela.evaluation.rows import ModelRows, Rows
 from sequela.evaluation.uncertainty import Drawn, holm
 from sequela.survival.normal import two_sided_p, two_sided_width
-
-OPTIMISTIC = "selected on test (optimistic)"
 
 
 @dataclass(frozen=True)

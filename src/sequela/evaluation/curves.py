@@ -12,6 +12,7 @@ from sequela.evaluation.recalibration import calibration_curve
 from sequela.evaluation.rows import Rows
 from sequela.evaluation.settings import EvaluationSettings
 from sequela.evaluation.stratification import chi_squared_json
+from sequela.evaluation.uncertainty import Resampling
 from sequela.evaluation.utility import decision_curve
 
 _HISTOGRAM_BINS = 20
@@ -103,11 +104,12 @@ def decision_curve_of(
         made = forecast(rows, question, otherwise=settings.table_days)
         made.question.require(rows)
     except UndefinedMetricError as error:
-        empty: dict[str, object] = {
-            name: [] for name in ("threshold", "model", "treat_all", "treat_none")
-        }
+        names = ("threshold", "model", "low", "high", "treat_all", "treat_none")
+        empty: dict[str, object] = {name: [] for name in names}
         return {**empty, "horizon": None, "reason": error.message}
-    curve = decision_curve(rows, made, settings.thresholds)
+    count = min(settings.curve_bootstraps, settings.bootstraps)
+    resampling = Resampling(count, settings.seed, settings.level)
+    curve = decision_curve(rows, made, settings.thresholds, resampling)
     return {**curve, "horizon": made.horizon, "reason": ""}
 
 

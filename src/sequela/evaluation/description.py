@@ -8,12 +8,11 @@ import numpy as np
 from jaxtyping import Float
 
 from sequela.errors import UndefinedMetricError
-from sequela.evaluation.comparison import OPTIMISTIC
 from sequela.evaluation.conformal import conformal_bounds
 from sequela.evaluation.curves import calibration_of, decision_curve_of, risk_histogram, roc_curve
 from sequela.evaluation.discrimination import auc_of, pairs_of
 from sequela.evaluation.estimate import Estimate, estimated
-from sequela.evaluation.evidence import evidence_of
+from sequela.evaluation.evidence import OPTIMISTIC, evidence_of, marks_of, sampling_in_words
 from sequela.evaluation.outcome import Question
 from sequela.evaluation.remapping import recalibrations
 from sequela.evaluation.rows import ModelRows, Rows
@@ -21,6 +20,7 @@ from sequela.evaluation.runs import spread_of
 from sequela.evaluation.settings import EvaluationSettings
 from sequela.evaluation.stratification import (
     RULE,
+    STATED,
     free_curve,
     group_test,
     hazard_ratio,
@@ -29,6 +29,7 @@ from sequela.evaluation.stratification import (
     risk_groups,
 )
 from sequela.evaluation.threshold import RULE as THRESHOLD_RULE
+from sequela.evaluation.threshold import STATED as STATED_THRESHOLD
 from sequela.evaluation.threshold import chosen_thresholds, confusion
 from sequela.evaluation.uncertainty import Drawn, Resampler, Resampling
 from sequela.survival.kaplan_meier import kaplan_meier
@@ -52,13 +53,14 @@ def described(
         "provenance": model.provenance.model_dump(mode="json"),
         "warnings": _warnings(model),
         "evidence": evidence_of(model, settings.evidence),
+        "marks": marks_of(model),
         "horizon": question.horizon,
         "definition": question.in_words(),
         "counts": {**_counts(rows, question), "validation_rows": len(model.validation)},
         "follow_up": {"median": estimated(lambda: _follow_up(rows, settings.level)).as_json()},
         "metrics": {name: drawn.estimate.as_json() for name, drawn in metrics.items()},
         "spread": spread_of(model, metrics),
-        **_threshold(model, question),
+        **_threshold(model, question, settings.threshold),
         "concordance": _pairs(rows, question),
         "risk_groups": _risk_groups(model, question, settings),
         "calibration": calibration_of(rows, question, settings),
@@ -77,9 +79,11 @@ def _warnings(model: ModelRows) -> list[str]:
         "test": [OPTIMISTIC],
         "unknown": ["how the model was selected is not known"],
     }.get(chosen, [])
-    if np.isfinite(model.test.entry).any():
+    if model.test.late is not None:
         found = [*found, "some patients come under observation after their landmark"]
-    return found
+    sampling = model.provenance.sampling
+    said = "" if sampling is None else sampling_in_words(sampling)
+    return [*found, said] if said else found
 
 
 def _counts(rows: Rows, question: Question) -> dict[str, int]:
@@ -101,15 +105,16 @@ def _follow_up(rows: Rows, level: float) -> Estimate:
     return Estimate(median, low, high, level, "reverse Kaplan-Meier, log-log")
 
 
-def _threshold(model: ModelRows, question: Question) -> dict[str, object]:
+def _threshold(model: ModelRows, question: Question, stated: float | None) -> dict[str, object]:
+    rule = THRESHOLD_RULE if stated is None else STATED_THRESHOLD
     try:
-        thresholds = chosen_thresholds(model, question)
+        thresholds = chosen_thresholds(model, question, stated)
     except UndefinedMetricError as error:
-        nothing: dict[str, object] = {"values": [], "rule": THRESHOLD_RULE}
+        nothing: dict[str, object] = {"values": [], "rule": rule}
         return {"threshold": {**nothing, "reason": error.message}, "confusion": None}
     values = list(thresholds.values.values())
     return {
-        "threshold": {"values": values, "rule": THRESHOLD_RULE, "reason": ""},
+        "threshold": {"values": values, "rule": rule, "reason": ""},
         "confusion": confusion(model.test, question, thresholds),
     }
 
@@ -129,10 +134,11 @@ def _pairs(rows: Rows, question: Question) -> dict[str, float] | None:
 def _risk_groups(
     model: ModelRows, question: Question, settings: EvaluationSettings
 ) -> dict[str, object]:
+    rule = RULE if settings.threshold is None else STATED
     try:
-        groups = risk_groups(model)
+        groups = risk_groups(model, settings.threshold)
     except UndefinedMetricError as error:
-        return {"reason": error.message, "rule": RULE, "cuts": [], "groups": []}
+        return {"reason": error.message, "rule": rule, "cuts": [], "groups": []}
     rows, level = model.test, settings.level
     day = question.horizon or settings.table_days
     ticks = _ticks(float(rows.time.max()))
@@ -144,7 +150,7 @@ def _risk_groups(
     ]
     return {
         "reason": "",
-        "rule": RULE,
+        "rule": rule,
         "cuts": list(groups.cuts),
         "groups": [_group(name, part, question, ticks, settings) for name, part in parts.items()],
         "hazard_ratio": ratio.as_json(),

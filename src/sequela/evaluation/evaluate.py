@@ -19,6 +19,13 @@ from sequela.evaluation.comparison import (
 )
 from sequela.evaluation.description import described
 from sequela.evaluation.estimate import Estimate, estimated
+from sequela.evaluation.evidence import (
+    evidence_of,
+    marks_of,
+    require_accepted,
+    stamp,
+    weakest,
+)
 from sequela.evaluation.metrics import metrics_of
 from sequela.evaluation.outcome import Question
 from sequela.evaluation.predictions import Predictions
@@ -56,6 +63,9 @@ class _Judged:
     question: Question
     metrics: dict[str, Drawn]
 
+    def grade(self, settings: EvaluationSettings) -> str:
+        return str(evidence_of(self.model, settings.evidence)["grade"])
+
 
 def evaluate(
     predictions: Sequence[Predictions],
@@ -75,23 +85,16 @@ def evaluate(
 
     Raises:
         DataError: If a table does not keep the contract.
+        LeakageError: If cases were sampled by the outcome and the settings do not accept it.
     """
     judged, entries = [], []
     models = models_of(predictions)
+    require_accepted(models, accepted=settings.accept_biased_design)
     resampler = Resampler(Resampling.asked(settings))
     with stage("Evaluating models", len(models)) as advance:
         for model in models:
             judged.append(_judge(model, settings, resampler))
-            one = judged[-1]
-            entries.append(
-                {
-                    **described(one.model, one.question, one.metrics, settings, resampler),
-                    "subgroups": [
-                        subgroups_of(model.test, one.question, settings, division)
-                        for division in divisions
-                    ],
-                }
-            )
+            entries.append(_entry(judged[-1], settings, resampler, divisions))
             advance(1)
     return Evaluation(
         {
@@ -110,6 +113,23 @@ def evaluate(
     )
 
 
+def _entry(
+    one: _Judged,
+    settings: EvaluationSettings,
+    resampler: Resampler,
+    divisions: Sequence[Division],
+) -> dict[str, object]:
+    """A model's entry, every number in it with its grade and marks."""
+    entry = {
+        **described(one.model, one.question, one.metrics, settings, resampler),
+        "subgroups": [
+            subgroups_of(one.model.test, one.question, settings, division) for division in divisions
+        ],
+    }
+    stamp(entry, one.grade(settings), marks_of(one.model))
+    return entry
+
+
 def compare(
     predictions: Sequence[Predictions], settings: EvaluationSettings, *, metric: str = "auc"
 ) -> dict[str, object]:
@@ -123,6 +143,7 @@ def compare(
     Raises:
         DataError: If a model's epoch was chosen on test, the models differ in their rows, or there
             are fewer than two.
+        LeakageError: As `evaluate`.
         UsageError: If models are not compared by that metric.
     """
     if metric not in COMPARED:
@@ -136,6 +157,7 @@ def compare(
             hint="give tables that predict the same thing for the same patients",
         )
     require_comparable(models)
+    require_accepted(models, accepted=settings.accept_biased_design)
     resampler = Resampler(Resampling.asked(settings))
     return _comparison([_judge(one, settings, resampler) for one in models], metric, settings)
 
@@ -175,7 +197,7 @@ def _comparison(
     kept = [one for one in group if not reasons[one.model.name]]
     differences, method = _differences(kept, metric, settings)
     first = reference.test
-    return {
+    entry: dict[str, object] = {
         "endpoint": reference.endpoint,
         "split": reference.split,
         "metric": metric,
@@ -186,6 +208,9 @@ def _comparison(
         "differences": [difference.as_json() for difference in differences],
         "refused": [{"name": name, "reason": why} for name, why in reasons.items() if why],
     }
+    marks = dict.fromkeys(mark for one in kept for mark in marks_of(one.model))
+    stamp(entry, weakest([one.grade(settings) for one in kept]), list(marks))
+    return entry
 
 
 def _differences(

@@ -2,10 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
+from sequela.errors import LeakageError
+from sequela.evaluation.predictions import Sampling
 from sequela.evaluation.rows import ModelRows
 from sequela.evaluation.settings import Stated
+
+OPTIMISTIC = "selected on test (optimistic)"
+BIASED = "outcome-dependent sampling"
+GRADES = (
+    "unknown",
+    "apparent",
+    "cross-validated",
+    "held out",
+    "temporally held out",
+    "external",
+)
+"""From weak to strong."""
 
 
 def evidence_of(model: ModelRows, stated: Stated | None = None) -> dict[str, object]:
@@ -20,6 +36,62 @@ def evidence_of(model: ModelRows, stated: Stated | None = None) -> dict[str, obj
     """
     grade, reason = _grade(model, stated)
     return {"grade": grade, "reason": reason}
+
+
+def marks_of(model: ModelRows) -> list[str]:
+    """What must stand beside each of a model's numbers."""
+    sampling = model.provenance.sampling
+    biased = sampling is not None and sampling.outcome_dependent
+    chosen = model.provenance.epoch_chosen_on == "test"
+    return [*([OPTIMISTIC] if chosen else []), *([BIASED] if biased else [])]
+
+
+def weakest(grades: Sequence[str]) -> str:
+    """The grade of a number that rests on several."""
+    return min(grades, key=GRADES.index, default=GRADES[0])
+
+
+def stamp(content: object, grade: str, marks: Sequence[str]) -> None:
+    """Write grade and marks into every estimate of a part of `evaluation.json`, in place."""
+    if isinstance(content, list):
+        for item in content:
+            stamp(item, grade, marks)
+    elif isinstance(content, dict):
+        if {"value", "low", "high"} <= content.keys():
+            content["evidence"], content["marks"] = grade, list(marks)
+        for item in content.values():
+            stamp(item, grade, marks)
+
+
+def sampling_in_words(sampling: Sampling) -> str:
+    """What a design gives away, as a sentence beside the numbers."""
+    if sampling.outcome_dependent is None:
+        return f"whether the outcome decided who was seen when is not known: {sampling.reason}"
+    if not sampling.outcome_dependent or sampling.auc is None:
+        return ""
+    return (
+        "OUTCOME-DEPENDENT SAMPLING: the times of visits alone tell the outcome, with an AUC of "
+        f"{sampling.auc:.2f} ({sampling.low:.2f} to {sampling.high:.2f}); only what a model has "
+        "above that is its own"
+    )
+
+
+def require_accepted(models: Sequence[ModelRows], *, accepted: bool) -> None:
+    """Refuse numbers of a design that gives the outcome away, unless that is known and meant.
+
+    Raises:
+        LeakageError: If a model's cases were sampled by the outcome.
+    """
+    biased = tuple(model for model in models if BIASED in marks_of(model))
+    if biased and not accepted:
+        sampling = biased[0].provenance.sampling
+        assert sampling is not None  # noqa: S101
+        raise LeakageError(
+            sampling_in_words(sampling),
+            hint="predict under protocol.name=landmark; or, to compare with published numbers "
+            "of such a design, give --accept-biased-design: every number then carries the mark",
+            items=tuple(model.name for model in biased),
+        )
 
 
 def _grade(model: ModelRows, stated: Stated | None) -> tuple[str, str]:

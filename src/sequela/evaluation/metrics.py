@@ -66,7 +66,7 @@ def metrics_of(
         ),
         "uno_c": _drawn(lambda: concordance_of(rows, question, resampler, "uno", horizon)),
         "antolini_c": _drawn(lambda: antolini_of(rows, question, settings.level, question.horizon)),
-        **_at_threshold(model, question, resampler),
+        **_at_threshold(model, question, resampler, settings.threshold),
         **_calibration(rows, question, settings, resampler),
     }
     return {name: found[name] for name in METRICS}
@@ -83,10 +83,12 @@ def _alone(compute: Callable[[], Estimate]) -> Drawn:
     return _drawn(lambda: Drawn(compute(), np.empty(0)))
 
 
-def _at_threshold(model: ModelRows, question: Question, resampler: Resampler) -> dict[str, Drawn]:
+def _at_threshold(
+    model: ModelRows, question: Question, resampler: Resampler, stated: float | None
+) -> dict[str, Drawn]:
     names = ("accuracy", "sensitivity", "specificity", "ppv", "npv")
     try:
-        thresholds = chosen_thresholds(model, question)
+        thresholds = chosen_thresholds(model, question, stated)
         for mask in model.test.run_masks:
             question.require(model.test.take(mask))
     except UndefinedMetricError as error:

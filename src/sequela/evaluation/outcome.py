@@ -51,7 +51,8 @@ class Question:
         self, rows: Rows, counts: Float[np.ndarray, "row resample"]
     ) -> Float[np.ndarray, "row resample"]:
         """What each row weighs, given how often it counts; 0 where its status is unknown."""
-        return self.weights_of(rows.time, rows.event, counts, strata=landmark_strata(rows))
+        strata = landmark_strata(rows)
+        return self.weights_of(rows.time, rows.event, counts, strata=strata, entry=rows.late)
 
     def weights_of(
         self,
@@ -60,11 +61,14 @@ class Question:
         counts: Float[np.ndarray, "row resample"],
         *,
         strata: Int[np.ndarray, " row"] | None = None,
+        entry: Float[np.ndarray, " row"] | None = None,
     ) -> Float[np.ndarray, "row resample"]:
         """The same for bare times and events."""
         if self.horizon is None:
             return counts
-        return censoring_weights(time, event > 0, self.horizon, weight=counts, strata=strata)
+        return censoring_weights(
+            time, event > 0, self.horizon, weight=counts, strata=strata, entry=entry
+        )
 
     def require(self, rows: Rows) -> None:
         """Raise an UndefinedMetricError unless there are cases, controls and enough follow-up."""
@@ -77,10 +81,6 @@ class Question:
             )
         if self.horizon is None:
             return
-        if (rows.entry > 0).any():
-            raise UndefinedMetricError(
-                "censoring weights are not defined for patients who enter after their landmark"
-            )
         if np.isnan(self.weights(rows, np.ones((len(rows), 1)))).any():
             raise UndefinedMetricError(
                 f"no patient of some landmark number is followed to day {self.horizon:g}",

@@ -35,6 +35,24 @@ incidence, patients with a competing event counting as free of it.
 _METADATA_KEY = "sequela"
 
 
+class Sampling(Settings):
+    """Whether the outcome decided which visits are seen, as an audit of the cohort found.
+
+    Attributes:
+        outcome_dependent: None where it was not judged.
+        auc: How well the times of visits alone tell the outcome, by cross-validation.
+        low: Its lower limit, which judges.
+        high: Its upper limit.
+        reason: Why it was not judged, or why there is nothing to judge.
+    """
+
+    outcome_dependent: bool | None = None
+    auc: float | None = None
+    low: float | None = None
+    high: float | None = None
+    reason: str = ""
+
+
 class Provenance(Settings):
     """Where predictions come from, stored in the file's metadata.
 
@@ -48,6 +66,7 @@ class Provenance(Settings):
         configuration: Fingerprint of the resolved configuration.
         synthetic: Whether the patients are simulated.
         notes: What else a reader should know, printed with the numbers.
+        sampling: What an audit says of the design; None where nobody asked.
     """
 
     protocol: str
@@ -59,6 +78,7 @@ class Provenance(Settings):
     configuration: str = ""
     synthetic: bool = False
     notes: tuple[str, ...] = ()
+    sampling: Sampling | None = None
 
 
 @dataclass(frozen=True)

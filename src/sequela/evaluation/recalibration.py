@@ -76,7 +76,8 @@ def calibration_curve(
         design = np.column_stack([np.ones(len(rows)), basis])
         observed = _risk_at(design @ _fit_pseudo(rows, made, design).coefficients)
         return CalibrationCurve(predicted, observed, METHOD_COMPETING)
-    model = fit_cox(basis, rows.time, rows.event == made.question.cause)
+    event = rows.event == made.question.cause
+    model = fit_cox(basis, rows.time, event, entry=rows.late)
     survival = model.survival(basis, np.array([made.horizon]))[:, 0]
     return CalibrationCurve(predicted, 1 - survival, METHOD_ALONE)
 
@@ -101,7 +102,7 @@ def calibration_slope(rows: Rows, made: Forecast, *, level: float) -> Estimate:
     else:
         event = rows.event == made.question.cause
         cluster = None if rows.one_row_a_patient else rows.patient
-        model = fit_cox(link[:, None], rows.time, event, cluster=cluster)
+        model = fit_cox(link[:, None], rows.time, event, entry=rows.late, cluster=cluster)
         slope, spread = float(model.coefficients[0]), float(model.standard_error[0])
     width = two_sided_width(level) * spread
     method = "Wald" if rows.one_row_a_patient else "Wald, robust by patient"
@@ -152,6 +153,10 @@ class _PseudoFit:
 
 def _fit_pseudo(rows: Rows, made: Forecast, design: Float[np.ndarray, "row term"]) -> _PseudoFit:
     """Least squares of incidence pseudo-values with a complementary log-log link."""
+    if rows.late is not None:
+        raise UndefinedMetricError(
+            "pseudo-values are not defined for patients who enter after their landmark"
+        )
     day = np.array([made.horizon])
     curve = aalen_johansen(rows.time, rows.event, cause=made.question.cause)
     pseudo = curve.at(day)[0] + len(rows) * curve.influence(day)[:, 0]

@@ -61,6 +61,12 @@ class Rows:
         """Whether every patient stands in one row only."""
         return len(self) == len(np.unique(self.patient))
 
+    @property
+    def late(self) -> Float[np.ndarray, " row"] | None:
+        """Entries after the landmark, -1 for those seen from it on; None where nobody is late."""
+        delayed = np.isfinite(self.entry)
+        return np.where(delayed, self.entry, -1.0) if delayed.any() else None
+
     def take(self, wanted: Bool[np.ndarray, " row"] | Int[np.ndarray, " wanted"]) -> Rows:
         """Some rows, by mask or by index; patients keep their index."""
         arrays = {

@@ -34,7 +34,12 @@ class EvaluationSettings(Settings):
             needed only where the predictions do not show it.
         reference: The model that all others were planned to be compared with; None compares all
             pairs. It is part of the plan, not to be chosen after the numbers are seen.
+        threshold: A risk at or above which a patient is called positive and of high risk, as its
+            owner states it; None chooses it on validation rows. It is part of the plan, not to be
+            chosen after the numbers are seen.
         minimum_events: Events that a landmark number needs for its own row.
+        accept_biased_design: Whether outcome-dependent sampling is known and meant. Without it no
+            number of such a design is given; with it every one carries the mark.
     """
 
     bootstraps: int = Field(default=1000, ge=0)
@@ -50,4 +55,6 @@ class EvaluationSettings(Settings):
     curve_points: int = Field(default=400, ge=10)
     evidence: Stated | None = None
     reference: str | None = None
+    threshold: float | None = None
     minimum_events: int = Field(default=10, ge=1)
+    accept_biased_design: bool = False

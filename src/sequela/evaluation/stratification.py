@@ -18,6 +18,7 @@ from sequela.survival.kaplan_meier import kaplan_meier
 from sequela.survival.log_rank import log_rank
 
 RULE = "at or above the median risk of the validation rows of the same run is high"
+STATED = "at or above the threshold that the owner of the predictions states is high"
 
 
 @dataclass(frozen=True)
@@ -36,8 +37,12 @@ class RiskGroups:
             )
 
 
-def risk_groups(model: ModelRows) -> RiskGroups:
+def risk_groups(model: ModelRows, stated: float | None = None) -> RiskGroups:
     """Cut each run's test rows at the median of its validation rows; at the median is high.
+
+    Args:
+        model: Whose rows.
+        stated: Where to cut instead.
 
     Raises:
         UndefinedMetricError: If a run has no validation rows.
@@ -45,11 +50,13 @@ def risk_groups(model: ModelRows) -> RiskGroups:
     cuts = []
     high = np.zeros(len(model.test), dtype=bool)
     for run in np.unique(model.test.run):
-        chosen = model.validation.risk[model.validation.run == run]
+        own = model.validation.risk[model.validation.run == run]
+        chosen = own if stated is None else np.array([stated])
         if not len(chosen):
             raise UndefinedMetricError(
-                "risk groups need validation rows of the same run to choose the cut on, found none",
-                hint="write validation rows into the predictions table",
+                "risk groups need validation rows of the same run to choose the cut on, found "
+                "none, or a stated threshold (evaluation.threshold)",
+                hint="write validation rows into the predictions table, or state a threshold",
             )
         cuts.append(float(np.median(chosen)))
         rows = model.test.run == run
@@ -76,7 +83,7 @@ def hazard_ratio(rows: Rows, groups: RiskGroups, cause: int, *, level: float) ->
         groups.high.astype(float)[:, None],
         rows.time,
         event,
-        entry=entry_of(rows),
+        entry=rows.late,
         cluster=None if rows.one_row_a_patient else rows.patient,
     )
     low, high = model.interval(level)
@@ -99,7 +106,7 @@ def group_test(rows: Rows, groups: RiskGroups, cause: int) -> dict[str, object]:
         groups.require_both()
         if rows.one_row_a_patient:
             code = groups.high.astype(np.int64)
-            test = log_rank(rows.time, rows.event == cause, code, entry=entry_of(rows))
+            test = log_rank(rows.time, rows.event == cause, code, entry=rows.late)
             method = "log-rank"
         else:
             test, method = _robust_score(rows, groups, cause), "score test, robust by patient"
@@ -113,7 +120,7 @@ def _robust_score(rows: Rows, groups: RiskGroups, cause: int) -> ChiSquared:
     if not event.any():
         raise UndefinedMetricError("a test of risk groups needs an event, found none")
     high = groups.high.astype(float)[:, None]
-    sets = exposure(rows.time, event, entry=entry_of(rows))
+    sets = exposure(rows.time, event, entry=rows.late)
     residuals = score_residuals(high, sets, partial_likelihood(high, np.zeros(1), sets))
     sums = np.bincount(rows.patient, residuals[:, 0])
     variance = float((sums**2).sum())
@@ -162,7 +169,7 @@ def incidence(rows: Rows, cause: int, day: float, *, level: float) -> Estimate:
     """
     if not len(rows):
         raise UndefinedMetricError("there is no row in this group")
-    curve = aalen_johansen(rows.time, rows.event, cause=cause, entry=entry_of(rows))
+    curve = aalen_johansen(rows.time, rows.event, cause=cause, entry=rows.late)
     curve.require(day)
     at = np.array([day])
     low, high = curve.interval(at, level=level, cluster=rows.patient)
@@ -183,13 +190,13 @@ def free_curve(rows: Rows, cause: int, *, level: float, points: int) -> dict[str
     keep = np.union1d(happened, rows.time.max(keepdims=True))
     time = keep[np.unique(np.linspace(0, len(keep) - 1, points).round().astype(int))]
     if competing or not rows.one_row_a_patient:
-        incident = aalen_johansen(rows.time, rows.event, cause=cause, entry=entry_of(rows))
+        incident = aalen_johansen(rows.time, rows.event, cause=cause, entry=rows.late)
         high, low = (
             1 - part for part in incident.interval(time, level=level, cluster=rows.patient)
         )
         values = 1 - incident.at(time)
     else:
-        curve = kaplan_meier(rows.time, rows.event == cause, entry=entry_of(rows))
+        curve = kaplan_meier(rows.time, rows.event == cause, entry=rows.late)
         values, (low, high) = curve.at(time), curve.interval(time, level=level)
     return {
         "kind": "aalen-johansen" if competing else "kaplan-meier",
@@ -198,12 +205,6 @@ def free_curve(rows: Rows, cause: int, *, level: float, points: int) -> dict[str
         "low": [None, *nullable(low)],
         "high": [None, *nullable(high)],
     }
-
-
-def entry_of(rows: Rows) -> Float[np.ndarray, " row"] | None:
-    """Delayed entries, None where nobody has one."""
-    delayed = np.isfinite(rows.entry)
-    return np.where(delayed, rows.entry, -1.0) if delayed.any() else None
 
 
 def nullable(values: Float[np.ndarray, " value"]) -> list[float | None]:

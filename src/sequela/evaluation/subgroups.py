@@ -20,6 +20,8 @@ from sequela.evaluation.uncertainty import Resampler, Resampling, measured
 
 NOT_KNOWN = "not known"
 _MOST_CATEGORIES = 8
+_AGES = (50.0, 60.0, 70.0)
+_YEARS = (1.0, 120.0)
 
 
 @dataclass(frozen=True)
@@ -40,6 +42,8 @@ class Division:
     def of(cls, column: str, table: pl.DataFrame) -> Division:
         """Divide by a column: its values, or four bands where it holds many different numbers.
 
+        Bands of age are under 50, 50, 60, 70 and over; those of other numbers are quarters.
+
         Args:
             column: Which column of `table`.
             table: patient_id, perhaps landmark, and the column; rows may repeat.
@@ -56,7 +60,7 @@ class Division:
                 f"{column} has two values or more for one patient (and landmark), in {twice} rows",
                 hint="give each patient one value, or each row of a patient its own landmark",
             )
-        names, order = _banded(named["name"])
+        names, order = _banded(named["name"], column)
         known = named.with_columns(names.fill_null(NOT_KNOWN).alias("name"))
         return cls(column, known, (*order, NOT_KNOWN))
 
@@ -73,15 +77,15 @@ class Division:
         return joined["name"].fill_null(NOT_KNOWN).to_list()
 
 
-def _banded(values: pl.Series) -> tuple[pl.Series, list[str]]:
-    """The values themselves, or the quarters in which many different numbers fall; and in order."""
+def _banded(values: pl.Series, column: str) -> tuple[pl.Series, list[str]]:
+    """The values themselves, or the bands in which many different numbers fall; and in order."""
     known = values.drop_nulls()
     numbers = known.cast(pl.Float64, strict=False)
     if numbers.null_count():
         return values, sorted(known.unique().to_list())
     if numbers.n_unique() <= _MOST_CATEGORIES:
         return values, sorted(known.unique().to_list(), key=float)
-    cuts = np.unique(np.quantile(numbers.to_numpy(), (0.25, 0.5, 0.75))).tolist()
+    cuts = _cuts(numbers, column)
     names = [
         f"under {cuts[0]:g}",
         *(f"{low:g} to under {high:g}" for low, high in pairwise(cuts)),
@@ -92,6 +96,15 @@ def _banded(values: pl.Series) -> tuple[pl.Series, list[str]]:
         for number in values.cast(pl.Float64)
     ]
     return pl.Series(bands, dtype=pl.String), names
+
+
+def _cuts(numbers: pl.Series, column: str) -> list[float]:
+    """Where bands begin, the first aside; only those that numbers fall on both sides of."""
+    values = numbers.to_numpy()
+    years = column.lower() == "age" and _YEARS[0] <= float(np.median(values)) <= _YEARS[1]
+    cuts = _AGES if years else np.unique(np.quantile(values, (0.25, 0.5, 0.75))).tolist()
+    parting = [cut for cut in cuts if values.min() < cut <= values.max()]
+    return parting or [float(np.median(values))]
 
 
 def subgroups_of(

@@ -13,6 +13,7 @@ from sequela.evaluation.rows import ModelRows, Rows
 from sequela.evaluation.uncertainty import Draw, Measure
 
 RULE = "Youden's index on the validation rows of the same run; at or above is positive"
+STATED = "stated by the owner of the predictions; at or above is positive"
 
 
 @dataclass(frozen=True)
@@ -26,19 +27,25 @@ class Thresholds:
         return rows.risk >= np.array([self.values[int(run)] for run in rows.run])
 
 
-def chosen_thresholds(model: ModelRows, question: Question) -> Thresholds:
-    """The thresholds that maximise sensitivity + specificity on validation rows.
+def chosen_thresholds(
+    model: ModelRows, question: Question, stated: float | None = None
+) -> Thresholds:
+    """The thresholds that maximise sensitivity + specificity on validation rows, or the stated one.
 
     Raises:
         UndefinedMetricError: If a run has no validation rows, or they lack cases or controls.
     """
     values = {}
     for run in np.unique(model.test.run).tolist():
+        if stated is not None:
+            values[run] = stated
+            continue
         rows = model.validation.take(model.validation.run == run)
         if not len(rows):
             raise UndefinedMetricError(
-                "a threshold is chosen on validation rows of the same run, found none",
-                hint="write validation rows into the predictions table",
+                "a threshold is chosen on validation rows of the same run, found none, or stated "
+                "(evaluation.threshold)",
+                hint="write validation rows into the predictions table, or state a threshold",
             )
         question.require(rows)
         weights = question.weights(rows, np.ones((len(rows), 1)))[:, 0]
@@ -87,7 +94,7 @@ def threshold_measures(question: Question, thresholds: Thresholds) -> dict[str, 
         case, control = question.cases(rows), question.controls(rows)
         positive = thresholds.positive(rows)
         cells = (case & positive, case & ~positive, control & ~positive, control & positive)
-        return np.stack([(weights * cell[:, None]).sum(axis=0) for cell in cells])
+        return np.stack(cells).astype(float) @ weights
 
     def ratio(above: tuple[int, ...], below: tuple[int, ...]) -> Measure:
         def measure(rows: Rows, draw: Draw) -> Float[np.ndarray, " resample"]:

@@ -29,7 +29,9 @@ class TransformerAggregation(nn.Module):
     def forward(
         self, tokens: Float[Tensor, "patient token dim"], mask: Bool[Tensor, "patient token"]
     ) -> Float[Tensor, "patient dim"]:
-        """The class token's last state."""
+        """The class token's last state; tokens that nobody here has cost nothing."""
+        some = mask.any(dim=0)
+        tokens, mask = tokens[:, some], mask[:, some]
         summary = self.summary.expand(len(tokens), 1, -1)
         padding = torch.cat([mask.new_zeros((len(mask), 1)), ~mask], dim=1)
         states = self.layers(torch.cat([summary, tokens], dim=1), src_key_padding_mask=padding)

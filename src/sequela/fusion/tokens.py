@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
 
 import torch
 from jaxtyping import Bool, Float
@@ -43,6 +43,30 @@ class Tokens:
             torch.cat([self.mask, others.mask], dim=1),
         )
 
+    def without(self, names: Collection[str]) -> Tokens:
+        """The same with the tokens of some parts masked.
+
+        `between@2` ... belong to `first` and `second` together.
+        """
+        if not names:
+            return self
+        gone = {*names} | ({"between"} if {"first", "second"} <= {*names} else set())
+        kept = [name.partition("@")[0] not in gone for name in self.names]
+        return replace(self, mask=self.mask & torch.tensor(kept, device=self.mask.device))
+
+    def by_part(self) -> dict[str, tuple[Tensor, Tensor]]:
+        """The tokens of each part and which there are: an axis of exams where it has several."""
+        columns: dict[str, list[int]] = {}
+        for place, name in enumerate(self.names):
+            columns.setdefault(name.partition("@")[0], []).append(place)
+        exams = {name for name, at in zip(self.names, self.kinds, strict=True) if at[1] is None}
+        return {
+            part: (self.values[:, at[0]], self.mask[:, at[0]])
+            if part in exams
+            else (self.values[:, at], self.mask[:, at])
+            for part, at in columns.items()
+        }
+
     def parts(self) -> dict[str, Float[Tensor, "patient dim"]]:
         """Each token by its name."""
         return dict(zip(self.names, self.values.unbind(dim=1), strict=True))
@@ -63,6 +87,13 @@ def exam_tokens(
         torch.stack([parts[part][:, slot] for part, slot in kinds], dim=1),
         torch.stack([timeline.mask[:, slot] for _, slot in kinds], dim=1),
     )
+
+
+def patient_token(
+    name: str, values: Float[Tensor, "patient dim"], mask: Bool[Tensor, " patient"]
+) -> Tokens:
+    """One token that belongs to no exam."""
+    return Tokens((name,), ((name, None),), values[:, None], mask[:, None])
 
 
 def temporal_tokens(parts: Mapping[str, Tensor], timeline: Timeline) -> Tokens:

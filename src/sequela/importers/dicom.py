@@ -24,7 +24,7 @@ from sequela.importers.pseudonyms import (
     write_links,
 )
 from sequela.progress import stage
-from sequela.storage import atomic, require_space
+from sequela.storage import atomic, make_folder, require_space
 from sequela.workers import Failure, Limits, available_cores, each
 
 _TABLES = ("exams.csv", "images.csv")
@@ -246,7 +246,7 @@ def _transferred(
     home = out.resolve()
     foreign = [shot for shot in kept if not shot.file.resolve().is_relative_to(home)]
     if transfer == "copy":
-        out.mkdir(parents=True, exist_ok=True)
+        make_folder(out)
         require_space(out, sum(shot.file.stat().st_size for shot in foreign))
     with stage("Taking the images in", len(kept)) as advance:
         for shot in kept:
@@ -265,7 +265,7 @@ def _transferred(
 
 def _link(file: Path, path: Path) -> None:
     """A hard link, or where the file lies on another disk, a symbolic one."""
-    path.parent.mkdir(parents=True, exist_ok=True)
+    make_folder(path.parent)
     path.unlink(missing_ok=True)
     try:
         path.hardlink_to(file)

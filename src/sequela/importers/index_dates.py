@@ -10,7 +10,7 @@ import polars as pl
 
 from sequela.errors import DataError
 from sequela.importers.dicom_header import parsed_date
-from sequela.importers.pseudonyms import write_private
+from sequela.storage import write_text
 
 
 def read_index_dates(path: Path) -> dict[str, date]:
@@ -52,4 +52,4 @@ def write_index_dates(path: Path, dates: Mapping[str, date]) -> None:
     """
     rows = [(patient, day.isoformat()) for patient, day in sorted(dates.items())]
     table = pl.DataFrame(rows, schema=["patient_id", "index_date"], orient="row")
-    write_private(path, table.write_csv())
+    write_text(path, table.write_csv())

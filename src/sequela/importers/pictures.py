@@ -13,7 +13,7 @@ import polars as pl
 from sequela.cohort.tables import write_table
 from sequela.errors import DataError, UsageError
 from sequela.importers.import_report import ImportFinding, ImportReport
-from sequela.storage import atomic, require_space
+from sequela.storage import atomic, make_folder, require_space
 
 _REQUIRED = ("file", "exam", "side", "view")
 _SIDES = {"L": "L", "LEFT": "L", "R": "R", "RIGHT": "R"}
@@ -141,7 +141,7 @@ def _is_picture(file: Path) -> bool:
 
 def _write(kept: Sequence[_Picture], out: Path) -> dict[str, int]:
     home = out.resolve()
-    out.mkdir(parents=True, exist_ok=True)
+    make_folder(out)
     foreign = [shot for shot in kept if not shot.file.is_relative_to(home)]
     require_space(out, sum(shot.file.stat().st_size for shot in foreign))
     images = []

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-import os
 import secrets
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,7 +11,7 @@ from pathlib import Path
 import polars as pl
 
 from sequela.errors import DataError, UsageError
-from sequela.storage import atomic
+from sequela.storage import write_text
 
 _DIGITS = 16  # 64 bits: two of a million names collide once in 40 million cohorts
 
@@ -52,7 +51,7 @@ def open_pseudonyms(key_file: Path, cohort: Path) -> Pseudonyms:
             hint="give --key a file outside the cohort folder",
         )
     if not key_file.exists():
-        write_private(key_file, secrets.token_hex(32) + "\n")
+        write_text(key_file, secrets.token_hex(32) + "\n")
     try:
         key = bytes.fromhex(key_file.read_text(encoding="ascii").strip())
     except ValueError:
@@ -66,7 +65,7 @@ def open_pseudonyms(key_file: Path, cohort: Path) -> Pseudonyms:
 
 
 def write_links(path: Path, links: dict[str, str]) -> None:
-    """Write which patient has which pseudonym, beside those already there, for its owner alone.
+    """Write which patient has which pseudonym, beside those already there.
 
     Args:
         path: A file outside the cohort folder.
@@ -77,12 +76,4 @@ def write_links(path: Path, links: dict[str, str]) -> None:
         links = {**dict(known.iter_rows()), **links}
     rows = sorted(links.items())
     table = pl.DataFrame(rows, schema=["original_id", "patient_id"], orient="row")
-    write_private(path, table.write_csv())
-
-
-def write_private(path: Path, text: str) -> None:
-    """Write a text file that its owner alone can read."""
-    with atomic(path) as temporary:
-        handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        with os.fdopen(handle, "w", encoding="utf-8", errors="surrogateescape") as file:
-            file.write(text)
+    write_text(path, table.write_csv())

@@ -9,7 +9,7 @@ from typing import TypeAlias
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from sequela.models.heads import BinaryHead, Head
+from sequela.models.heads import Head
 
 Score: TypeAlias = Callable[[Float[Tensor, "patient logit"]], Float[Tensor, " patient"]]
 
@@ -18,14 +18,9 @@ def risk_score(head: Head) -> Score:
     """A patient's risk on a scale without a ceiling: the logit of a probability, or a logarithm.
 
     On the scale of probabilities, and of their logarithms, a patient at high risk has hardly a
-    gradient left. Expected mortality, which a hazard head tells without a horizon, has a logarithm.
+    gradient left.
     """
-    if isinstance(head, BinaryHead):
-        return lambda logits: logits[:, 0]
-    if head.horizon is None:
-        return lambda logits: head.risk(logits).log()
-    # In double precision, for a logit takes the difference of the risk from 1.
-    return lambda logits: head.risk(logits.double()).logit(eps=1e-12).to(logits.dtype)
+    return head.score
 
 
 @contextmanager

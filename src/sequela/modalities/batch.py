@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
+from dataclasses import fields as fields_of
 
 import torch
 from jaxtyping import Bool, Float, Int, UInt8
 from torch import Tensor
+
+CLAIM_MODALITIES = ("slide", "genes")
+"""What a claim of background knowledge can speak of."""
 
 
 @dataclass(frozen=True)
@@ -16,6 +20,7 @@ class Batch:
 
     A modality that the cohort lacks is None; a value that a patient lacks is masked. Exams
     are in order of time, oldest first; a patient's last valid exam is the one at the landmark.
+    In a single-time cohort nobody has an exam, so `day` and `exam_mask` have no column.
 
     Attributes:
         day: Days from each exam to the landmark, at most 0.
@@ -28,6 +33,20 @@ class Batch:
         text_mask: True where the exam has a text.
         clinical: Clinical covariates, scaled on training patients.
         clinical_mask: True where the covariate is known.
+        patches: Features of the patches of all slides of a patient.
+        patch_mask: True where there is a patch.
+        genes: Expression, scaled on training patients.
+        gene_mask: True where the gene was measured.
+        mutation: Which genes are mutated, 0 or 1.
+        mutation_mask: True where the gene was looked at.
+        copy_number: Copies lost or gained of each gene.
+        copy_number_mask: True where the gene was looked at.
+        fields: Vectors of the fields of the pathology report, in the order of the schema.
+        field_mask: True where the report says the field.
+        claims: Vectors of what is known of the patient's cancer.
+        claim_modality: What each claim speaks of, an index into `CLAIM_MODALITIES`.
+        claim_direction: 1 where the claim marks a higher risk, -1 a lower one.
+        claim_mask: True where there is a claim.
     """
 
     day: Float[Tensor, "patient exam"]
@@ -42,8 +61,22 @@ class Batch:
     tokens: Int[Tensor, "patient exam token"] | None = None
     token_mask: Bool[Tensor, "patient exam token"] | None = None
     text_mask: Bool[Tensor, "patient exam"] | None = None
-    clinical: Float[Tensor, "patient feature"] | None = None
-    clinical_mask: Bool[Tensor, "patient feature"] | None = None
+    clinical: Float[Tensor, "patient covariate"] | None = None
+    clinical_mask: Bool[Tensor, "patient covariate"] | None = None
+    patches: Float[Tensor, "patient patch feature"] | None = None
+    patch_mask: Bool[Tensor, "patient patch"] | None = None
+    genes: Float[Tensor, "patient gene"] | None = None
+    gene_mask: Bool[Tensor, "patient gene"] | None = None
+    mutation: Float[Tensor, "patient mutated_gene"] | None = None
+    mutation_mask: Bool[Tensor, "patient mutated_gene"] | None = None
+    copy_number: Float[Tensor, "patient copied_gene"] | None = None
+    copy_number_mask: Bool[Tensor, "patient copied_gene"] | None = None
+    fields: Float[Tensor, "patient field dim"] | None = None
+    field_mask: Bool[Tensor, "patient field"] | None = None
+    claims: Float[Tensor, "patient claim dim"] | None = None
+    claim_modality: Int[Tensor, "patient claim"] | None = None
+    claim_direction: Float[Tensor, "patient claim"] | None = None
+    claim_mask: Bool[Tensor, "patient claim"] | None = None
 
     def __len__(self) -> int:
         return len(self.day)
@@ -52,7 +85,7 @@ class Batch:
         """Some of the patients, one after another."""
         taken = {
             field.name: value[start:stop]
-            for field in fields(self)
+            for field in fields_of(self)
             if (value := getattr(self, field.name)) is not None
         }
         return Batch(**taken)
@@ -61,7 +94,7 @@ class Batch:
         """The same batch on another device."""
         moved = {
             field.name: value.to(device, non_blocking=True)
-            for field in fields(self)
+            for field in fields_of(self)
             if (value := getattr(self, field.name)) is not None
         }
         return Batch(**moved)
@@ -74,7 +107,7 @@ Sample = Batch
 def collate(samples: Sequence[Sample]) -> Batch:
     """Pad every axis but the first to the longest, then stack; padding is masked (False, 0)."""
     columns = {}
-    for field in fields(Batch):
+    for field in fields_of(Batch):
         values = [getattr(sample, field.name) for sample in samples]
         if values[0] is not None:
             columns[field.name] = _pad(values)
@@ -82,6 +115,8 @@ def collate(samples: Sequence[Sample]) -> Batch:
 
 
 def _pad(values: Sequence[Tensor]) -> Tensor:
+    if len({value.shape[1:] for value in values}) == 1:
+        return torch.cat(list(values)) if len(values) > 1 else values[0]
     shape = [max(sizes) for sizes in zip(*(value.shape[1:] for value in values), strict=True)]
     padded = values[0].new_zeros((sum(len(value) for value in values), *shape))
     row = 0

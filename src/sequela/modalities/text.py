@@ -23,7 +23,7 @@ from tokenizers import (
 from sequela.cohort.patient import Text
 from sequela.errors import UsageError
 from sequela.settings import Settings
-from sequela.storage import atomic, write_json
+from sequela.storage import atomic, make_folder, write_json
 
 # RoBERTa's special tokens; the order of first mention is that of their ids.
 SPECIAL = {
@@ -145,7 +145,7 @@ def train_tiny_encoder(
     from safetensors.torch import save_file
     from transformers import PreTrainedTokenizerFast, RobertaConfig, RobertaModel
 
-    folder.mkdir(parents=True, exist_ok=True)
+    make_folder(folder)
     backend = _trained_bpe(texts, settings.tiny.vocabulary)
     tokenizer = PreTrainedTokenizerFast(tokenizer_object=backend, **SPECIAL)  # type: ignore[no-untyped-call]
     tokenizer.save_pretrained(folder)

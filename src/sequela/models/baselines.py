@@ -6,50 +6,30 @@ chance of not having had this event by then, whether or not another came first.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any, Literal, TypeAlias, assert_never, get_args
 
 import numpy as np
-import polars as pl
-from jaxtyping import Bool, Float
+from jaxtyping import Float
 
 from sequela.cohort.manifest import Covariate
-from sequela.cohort.patient import Case
 from sequela.errors import DataError
-from sequela.modalities.clinical import ClinicalScaler
+from sequela.models.baseline_numbers import BaselineInputs, Numbers
+from sequela.models.hazard_baselines import BoostingBaseline, CoxBaseline
 from sequela.survival.aalen_johansen import aalen_johansen
-from sequela.survival.cause_specific import incidence_of_hazards
-from sequela.survival.cox import fit_cox
 from sequela.survival.followup import Followup
 from sequela.survival.risk_sets import step
 
-BaselineName = Literal["kaplan-meier", "cox-clinical", "timing-only"]
+BaselineName = Literal["kaplan-meier", "cox-clinical", "timing-only", "cox-text", "boosting"]
 BASELINES: tuple[BaselineName, ...] = get_args(BaselineName)
 BASELINE_WORDS: Mapping[BaselineName, str] = {
     "kaplan-meier": "the same risk for everybody: what is known without a covariate",
     "cox-clinical": "ridge Cox on the clinical covariates that the manifest declares",
     "timing-only": "ridge Cox on when exams were made; what it reaches, the design gives away",
+    "cox-text": "ridge Cox on clinical covariates and components of the notes (tf-idf, SVD)",
+    "boosting": "gradient boosting of small trees on the same numbers, by Cox's likelihood",
 }
-TIMING = ("landmark", "gap", "exams")
-_TOGETHER = 1024  # patients whose hazards at every moment are held at once
-
-
-@dataclass(frozen=True)
-class BaselineInputs:
-    """What a baseline may look at.
-
-    Attributes:
-        cases: Whose risk is asked for.
-        covariates: The declared clinical columns, a row a case in the same order
-            (`modalities.clinical.rows_of`).
-    """
-
-    cases: Sequence[Case]
-    covariates: pl.DataFrame
-
-    def __len__(self) -> int:
-        return len(self.cases)
 
 
 @dataclass(frozen=True)
@@ -86,84 +66,7 @@ class KaplanMeierBaseline:
         return asdict(self)
 
 
-@dataclass(frozen=True)
-class CauseHazard:
-    """Cox's model of the hazard of one cause, or of all its rivals together.
-
-    Attributes:
-        coefficients: Log hazard ratio of each number.
-        centre: Training mean of each.
-        times: Days at which the baseline hazard steps.
-        hazard: Cumulative baseline hazard from each of them on.
-    """
-
-    coefficients: tuple[float, ...]
-    centre: tuple[float, ...]
-    times: tuple[float, ...]
-    hazard: tuple[float, ...]
-
-    def added(
-        self, numbers: Float[np.ndarray, "patient feature"], moments: Float[np.ndarray, " moment"]
-    ) -> Float[np.ndarray, "patient moment"]:
-        """What each moment adds to each patient's cumulative hazard."""
-        level = step(np.array(self.times), np.array(self.hazard), moments, before=0.0)
-        relative = np.exp((numbers - self.centre) @ np.array(self.coefficients))
-        added: Float[np.ndarray, "patient moment"] = np.outer(relative, np.diff(level, prepend=0.0))
-        return added
-
-
-@dataclass(frozen=True)
-class CoxBaseline:
-    """Cox's model of a few numbers a patient, with a ridge penalty; one a cause where they compete.
-
-    Attributes:
-        scaler: Of the clinical covariates; None reads the timing of exams instead.
-        features: Names of the numbers that vary among training patients.
-        columns: Where those stand among all numbers.
-        cause: The hazard of the event of interest.
-        competing: That of all other events together; None where training saw none.
-        horizon: Days within which risk is told; None for the last training event.
-    """
-
-    scaler: ClinicalScaler | None
-    features: tuple[str, ...]
-    columns: tuple[int, ...]
-    cause: CauseHazard
-    competing: CauseHazard | None
-    horizon: float | None
-
-    def risk(self, inputs: BaselineInputs) -> Float[np.ndarray, " patient"]:
-        """Probability of the event by the horizon; higher is worse."""
-        end = self.cause.times[-1] if self.horizon is None else self.horizon
-        return self._incidence(inputs, (end,))[:, 0]
-
-    def survival(
-        self, inputs: BaselineInputs, times: tuple[float, ...]
-    ) -> Float[np.ndarray, "patient time"]:
-        """Probability of not having had the event at `times`; level past the last event."""
-        return 1 - self._incidence(inputs, times)
-
-    def _incidence(
-        self, inputs: BaselineInputs, times: tuple[float, ...]
-    ) -> Float[np.ndarray, "patient time"]:
-        numbers = _numbers(inputs, self.scaler)[1][:, list(self.columns)]
-        rival = self.competing
-        moments = np.union1d(self.cause.times, () if rival is None else rival.times)
-        moments = moments[moments <= max(times)]
-        found = np.zeros((len(inputs), len(times)))
-        for rows in np.array_split(np.arange(len(inputs)), len(inputs) // _TOGETHER + 1):
-            cause = self.cause.added(numbers[rows], moments)
-            other = np.zeros_like(cause) if rival is None else rival.added(numbers[rows], moments)
-            steps = np.pad(incidence_of_hazards(cause, other), ((0, 0), (1, 0)))
-            found[rows] = steps[:, np.searchsorted(moments, times, side="right")]
-        return found
-
-    def state(self) -> dict[str, Any]:
-        """What `baseline_from_state` needs, as JSON holds it."""
-        return asdict(self)
-
-
-Baseline: TypeAlias = KaplanMeierBaseline | CoxBaseline
+Baseline: TypeAlias = KaplanMeierBaseline | CoxBaseline | BoostingBaseline
 
 
 def fit_baseline(
@@ -197,98 +100,34 @@ def fit_baseline(
             steps = tuple((1 - curve.incidence).tolist())
             return KaplanMeierBaseline(tuple(curve.time.tolist()), steps, horizon)
         case "cox-clinical":
-            scaler = ClinicalScaler.fit(inputs.covariates, clinical)
-            return _fit_cox(scaler, inputs, train, cause=cause, horizon=horizon, ridge=ridge)
+            numbers = Numbers.fit(inputs, clinical)
         case "timing-only":
-            return _fit_cox(None, inputs, train, cause=cause, horizon=horizon, ridge=ridge)
+            numbers = Numbers.fit(inputs, {}, timing=True)
+        case "cox-text":
+            numbers = Numbers.fit(inputs, clinical, texts=True)
+            if numbers.texts is None:
+                raise DataError(
+                    "cox-text reads texts, and training texts have no word in common",
+                    hint="choose cox-clinical, which reads covariates alone",
+                )
+        case "boosting":
+            numbers = Numbers.fit(inputs, clinical, texts=True)
+            return BoostingBaseline.fit(numbers, inputs, train, cause=cause, horizon=horizon)
         case _:
             assert_never(name)
+    return CoxBaseline.fit(numbers, inputs, train, cause=cause, horizon=horizon, ridge=ridge)
 
 
 def baseline_from_state(state: Mapping[str, Any]) -> Baseline:
     """The baseline whose `state()` this is."""
-    fields = _tuples(state)
-    if "steps" in fields:
-        return KaplanMeierBaseline(**fields)
-    scaler, rival = fields["scaler"], fields["competing"]
-    return CoxBaseline(
-        scaler and ClinicalScaler.from_state(scaler),
-        fields["features"],
-        fields["columns"],
-        CauseHazard(**_tuples(fields["cause"])),
-        rival and CauseHazard(**_tuples(rival)),
-        fields["horizon"],
-    )
+    if "steps" in state:
+        return KaplanMeierBaseline(**_tuples(state))
+    if "boosted" in state:
+        return BoostingBaseline.from_state(state)
+    return CoxBaseline.from_state(state)
 
 
 def _tuples(state: Mapping[str, Any]) -> dict[str, Any]:
     return {
         name: tuple(value) if isinstance(value, list) else value for name, value in state.items()
     }
-
-
-def _fit_cox(
-    scaler: ClinicalScaler | None,
-    inputs: BaselineInputs,
-    train: Followup,
-    *,
-    cause: int,
-    horizon: float | None,
-    ridge: float,
-) -> CoxBaseline:
-    names, numbers = _numbers(inputs, scaler)
-    columns = np.flatnonzero(np.ptp(numbers, axis=0) > 0)
-    if not len(columns):
-        raise DataError(
-            f"a Cox model needs a number that varies; of {len(names)}, none does",
-            hint="declare clinical covariates in the manifest, or leave this baseline out",
-        )
-    rivals = (train.event > 0) & (train.event != cause)
-    used = numbers[:, columns]
-    return CoxBaseline(
-        scaler,
-        tuple(names[column] for column in columns),
-        tuple(columns.tolist()),
-        _fit_hazard(used, train, train.event == cause, ridge),
-        _fit_hazard(used, train, rivals, ridge) if rivals.any() else None,
-        horizon,
-    )
-
-
-def _fit_hazard(
-    numbers: Float[np.ndarray, "patient feature"],
-    train: Followup,
-    event: Bool[np.ndarray, " patient"],
-    ridge: float,
-) -> CauseHazard:
-    """Of one cause, those struck by another being censored; only where events fall it steps."""
-    cox = fit_cox(numbers, train.time, event, entry=train.entry, ridge=ridge)
-    steps = np.diff(cox.baseline_hazard, prepend=0.0) > 0
-    return CauseHazard(
-        tuple(cox.coefficients.tolist()),
-        tuple(cox.centre.tolist()),
-        tuple(cox.baseline_time[steps].tolist()),
-        tuple(cox.baseline_hazard[steps].tolist()),
-    )
-
-
-def _numbers(
-    inputs: BaselineInputs, scaler: ClinicalScaler | None
-) -> tuple[tuple[str, ...], Float[np.ndarray, "patient feature"]]:
-    """Names and values: timing, or covariates and an indicator for each that may be unknown."""
-    if scaler is None:
-        return TIMING, _timing(inputs.cases)
-    values, known = scaler.transform(inputs.covariates)
-    first = np.cumsum([0, *(len(column.features) for column in scaler.columns)])[:-1]
-    names = tuple(f"{column.name} unknown" for column in scaler.columns)
-    return scaler.features + names, np.concatenate([values, ~known[:, first]], axis=1)
-
-
-def _timing(cases: Sequence[Case]) -> Float[np.ndarray, "patient feature"]:
-    """When a patient was seen, and nothing of what was seen; days in years."""
-    rows = np.zeros((len(cases), len(TIMING)))
-    for row, case in zip(rows, cases, strict=True):
-        days = [exam.day for exam in case.exams]
-        gap = days[-1] - days[-2] if len(days) > 1 else 0.0
-        row[:] = (case.landmark / 365.25, gap / 365.25, len(days))
-    return rows

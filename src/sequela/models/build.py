@@ -1,25 +1,61 @@
-"""From a configuration to a network, for every family."""
+"""From a configuration to a network, for every family; and every name that can be trained.
+
+A family's configuration has, beside its own fields, what training asks of every one: `family`,
+`modalities`, `image` and `text` (encoders or None), `clinical`, `exams`, `pretrained_alignment`,
+`head` (the one it comes with, or None for the configuration's) and `portable()`.
+"""
 
 from __future__ import annotations
 
-from typing import TypeAlias, assert_never
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Annotated, Any, TypeAlias, assert_never
 
+from pydantic import Discriminator, Tag, TypeAdapter
 from torch import nn
 
+from sequela.models import lumin_variants
 from sequela.models.baselines import BASELINE_WORDS
-from sequela.models.lumin import VARIANTS, Lumin, LuminConfig, describe, variant
+from sequela.models.lumin import Lumin, LuminConfig
+from sequela.models.mirai import Mirai, MiraiConfig
 
 __all__ = [
     "VARIANTS",
     "LuminConfig",
+    "MiraiConfig",
     "ModelConfig",
     "build_model",
     "describe_variants",
+    "model_config",
     "parameter_groups",
     "variant",
 ]
 
-ModelConfig: TypeAlias = LuminConfig
+
+def _family(values: Any) -> str:
+    """The family that settings are of; LUMIN where they do not say."""
+    if isinstance(values, Mapping):
+        return str(values.get("family", "lumin"))
+    return str(getattr(values, "family", "lumin"))
+
+
+ModelConfig: TypeAlias = Annotated[
+    Annotated[LuminConfig, Tag("lumin")] | Annotated[MiraiConfig, Tag("mirai")],
+    Discriminator(_family),
+]
+
+PEER_WORDS: Mapping[str, str] = MappingProxyType(
+    {
+        "mirai": "image of the last exam; transformer over its views; additive hazard (Yala 2021)",
+        "lomar": "image of all exams seen; transformer over visits; additive hazard (Karaman 2024)",
+    }
+)
+
+
+def model_config(values: Mapping[str, Any]) -> ModelConfig:
+    """The configuration that a checkpoint or file states."""
+    adapter: TypeAdapter[ModelConfig] = TypeAdapter(ModelConfig)
+    return adapter.validate_python(values)
 
 
 def build_model(config: ModelConfig, logits: int, *, initial_weights: bool = True) -> nn.Module:
@@ -33,14 +69,46 @@ def build_model(config: ModelConfig, logits: int, *, initial_weights: bool = Tru
     match config:
         case LuminConfig():
             return Lumin(config, logits, initial_weights=initial_weights)
+        case MiraiConfig():
+            return Mirai(config, logits, initial_weights=initial_weights)
         case _:
             assert_never(config)
 
 
+def variant(name: str, full: ModelConfig | None = None) -> ModelConfig:
+    """The model of that name, with the encoders and sizes of `full` where it has such.
+
+    Args:
+        name: One of `VARIANTS`.
+        full: The model section of the configuration; the paper's LUMIN by default.
+
+    Raises:
+        UsageError: If there is no such variant, or it needs an encoder that `full` lacks.
+    """
+    whole = full if isinstance(full, LuminConfig) else LuminConfig()
+    if name in PEER_WORDS:
+        asked = full if isinstance(full, MiraiConfig) else _mirai(whole)
+        return asked.evolve(exams=1 if name == "mirai" else max(2, asked.exams))
+    return lumin_variants.variant(name, whole)
+
+
+def _mirai(full: LuminConfig) -> MiraiConfig:
+    """Mirai with the encoder and width that LUMIN has in this comparison."""
+    image = lumin_variants.require_encoder("mirai", full.image, "image")
+    return MiraiConfig(
+        image=image, dim=full.dim, heads=full.heads, dropout=full.dropout, exams=full.exams
+    )
+
+
+VARIANTS: Mapping[str, ModelConfig] = MappingProxyType(
+    {name: variant(name) for name in (*lumin_variants.CHANGES, *PEER_WORDS)}
+)
+
+
 def describe_variants() -> dict[str, str]:
     """Every name that can be trained: networks, then baselines."""
-    networks = {name: describe(name) for name in VARIANTS}
-    return networks | dict(BASELINE_WORDS)
+    networks = {name: lumin_variants.describe(name) for name in lumin_variants.CHANGES}
+    return networks | dict(PEER_WORDS) | dict(BASELINE_WORDS)
 
 
 def parameter_groups(model: nn.Module) -> dict[str, list[nn.Parameter]]:

@@ -6,17 +6,17 @@ Equation numbers are the paper's.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from types import MappingProxyType
-from typing import Any, Literal, get_args
+from dataclasses import replace
+from typing import Literal, get_args
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 from pydantic import Field, model_validator
 from torch import Tensor, nn
 
+from sequela.encoders.clinical import ClinicalEncoder
 from sequela.encoders.image import ImageEncoder, ImageEncoderConfig
 from sequela.encoders.text import TextEncoder, TextEncoderConfig
-from sequela.errors import UsageError
 from sequela.fusion.aggregation import MlpAggregation, TransformerAggregation
 from sequela.fusion.decomposition import (
     CrossModalPart,
@@ -25,8 +25,13 @@ from sequela.fusion.decomposition import (
     cross_modal,
     temporal,
 )
+from sequela.fusion.decomposition_loss import (
+    DecompositionLoss,
+    decomposition_penalty,
+    pairs_of,
+)
 from sequela.fusion.timeline import Timeline, latest_exams, timeline_of
-from sequela.fusion.tokens import Tokens, TokenTypes, exam_tokens, temporal_tokens
+from sequela.fusion.tokens import Tokens, TokenTypes, exam_tokens, patient_token, temporal_tokens
 from sequela.modalities.batch import Batch
 from sequela.models.output import Output
 from sequela.settings import Settings
@@ -39,11 +44,13 @@ class LuminConfig(Settings):
     """LUMIN in full; a baseline or an ablation leaves something out.
 
     Attributes:
+        family: Tells the families' configurations apart.
         image: The image encoder, or None where images are not read.
         text: The text encoder, or None where texts are not read.
         dim: Width of every vector and token.
         exams: How many exams are seen at most, counted back from the landmark's.
-        cross_modal: Parts of CM-DKE; with none, the tokens are the encoders' vectors.
+        cross_modal: Parts of CM-DKE; with none, the tokens are the encoders' vectors. It takes a
+            learned vector in the place of images or texts that are not read.
         temporal: Parts of TE-DKE.
         gate: Orientation of the complementary part's gate.
         aggregation: How the tokens become one vector.
@@ -51,9 +58,16 @@ class LuminConfig(Settings):
         heads: Attention heads a layer.
         dropout: Share of activations that the aggregation drops in training.
         time_embedding: Tell the aggregation how long ago each exam was (the paper does not).
+        clinical: Read the manifest's clinical covariates too, as one token a patient (the paper
+            does not).
+        covariates: How many clinical features there are; filled in by training.
+        modality_dropout: Share of the patients whose images or texts, either with even chance,
+            are hidden in a training step (the paper: none). Nobody is left without both.
+        decomposition_loss: What is asked of the parts beyond predicting.
         pretrained_alignment: Start from encoders aligned by contrastive pre-training.
     """
 
+    family: Literal["lumin"] = "lumin"
     image: ImageEncoderConfig | None = ImageEncoderConfig(name="resnet50", pretrained=True)
     text: TextEncoderConfig | None = TextEncoderConfig(encoder="text-encoder")
     dim: int = Field(default=256, ge=1)
@@ -66,100 +80,41 @@ class LuminConfig(Settings):
     heads: int = Field(default=8, ge=1)
     dropout: float = Field(default=0.1, ge=0, lt=1)
     time_embedding: bool = False
+    clinical: bool = False
+    covariates: int = Field(default=0, ge=0)
+    modality_dropout: float = Field(default=0.0, ge=0, le=1)
+    decomposition_loss: DecompositionLoss = DecompositionLoss()
     pretrained_alignment: bool = True
+
+    @property
+    def head(self) -> None:
+        """The head it comes with: none, it takes the configuration's."""
 
     @property
     def modalities(self) -> tuple[str, ...]:
         """What is read of an exam."""
         return tuple(name for name in ("image", "text") if getattr(self, name) is not None)
 
+    @property
+    def vectors(self) -> tuple[str, ...]:
+        """What an exam has a vector of: CM-DKE's both members, learned where nothing is read."""
+        return ("image", "text") if self.cross_modal else self.modalities
+
+    def portable(self) -> LuminConfig:
+        """The same without the path of the text encoder, which its weights no longer need."""
+        if self.text is None:
+            return self
+        return self.evolve(text=self.text.evolve(encoder=self.text.encoder.rsplit("/", 1)[-1]))
+
     @model_validator(mode="after")
     def _boxes_fit(self) -> LuminConfig:
         if not self.modalities:
             raise ValueError("a model reads images, texts or both; neither is configured")
-        if self.cross_modal and len(self.modalities) < 2:
-            raise ValueError("cross_modal takes image and text apart; one of them is missing")
         if self.temporal and self.exams < 2:
             raise ValueError("temporal compares exams; set exams to 2 or more")
         if self.dim % self.heads:
             raise ValueError(f"dim ({self.dim}) is no multiple of heads ({self.heads})")
         return self
-
-
-def _without(parts: tuple[Any, ...], part: str) -> tuple[Any, ...]:
-    return tuple(other for other in parts if other != part)
-
-
-_SINGLE = {"exams": 1, "cross_modal": (), "temporal": (), "aggregation": "mlp"}
-
-# What each variant changes of a configuration; Table 3's "w/o CM-DKE" is lumin-t and its
-# "w/o TE-DKE" is lumin-m.
-CHANGES: Mapping[str, Mapping[str, Any]] = MappingProxyType(
-    {
-        "resnet50": {**_SINGLE, "text": None, "pretrained_alignment": False},
-        "st-i": {**_SINGLE, "text": None},
-        "st-r": {**_SINGLE, "image": None},
-        "st-b": _SINGLE,
-        "l-b": {"cross_modal": (), "temporal": (), "aggregation": "mlp"},
-        "lumin-m": {"temporal": ()},
-        "lumin-t": {"cross_modal": ()},
-        "lumin": {},
-        "lumin-without-pretraining": {"pretrained_alignment": False},
-        **{
-            f"lumin-m-without-{part}": {"temporal": (), "cross_modal": _without(CROSS_MODAL, part)}
-            for part in CROSS_MODAL
-        },
-        **{
-            f"lumin-t-without-{part}": {"cross_modal": (), "temporal": _without(TEMPORAL, part)}
-            for part in TEMPORAL
-        },
-    }
-)
-
-
-def describe(name: str) -> str:
-    """What a variant reads and how it joins it, in a sentence."""
-    config = VARIANTS[name]
-    reads = " and ".join(config.modalities) + f" of {_EXAMS.get(config.exams, config.exams)}"
-    parts = [
-        f"{module} ({', '.join(chosen)})"
-        for module, chosen in (("CM-DKE", config.cross_modal), ("TE-DKE", config.temporal))
-        if chosen
-    ]
-    joined = " + ".join(parts) if parts else "no decomposition"
-    start = "aligned encoders" if config.pretrained_alignment else "no alignment"
-    return f"{reads}; {joined}; {config.aggregation}; {start}"
-
-
-_EXAMS = {1: "the last exam", 2: "the last two exams"}
-
-
-def variant(name: str, full: LuminConfig | None = None) -> LuminConfig:
-    """The variant of that name.
-
-    Args:
-        name: One of `VARIANTS`.
-        full: The full model that it leaves something out of; the paper's by default.
-
-    Raises:
-        UsageError: If there is no such variant, or it needs an encoder that `full` lacks.
-    """
-    if name not in CHANGES:
-        raise UsageError(
-            f"there is no variant {name}", hint="`sequela list variants` names all of them"
-        )
-    full, changes = full or LuminConfig(), CHANGES[name]
-    lacking = [kind for kind in ("image", "text") if getattr(full, kind) is None]
-    needed = [kind for kind in lacking if changes.get(kind, "needed") == "needed"]
-    if needed:
-        raise UsageError(
-            f"variant {name} reads {' and '.join(needed)}, which the model section leaves out",
-            hint="choose a variant that reads less: st-i and resnet50 read images, st-r texts",
-        )
-    return full.evolve(**changes)
-
-
-VARIANTS: Mapping[str, LuminConfig] = MappingProxyType({name: variant(name) for name in CHANGES})
 
 
 class Lumin(nn.Module):
@@ -181,9 +136,9 @@ class Lumin(nn.Module):
         if config.text is not None:
             self.text = TextEncoder(config.text, dim, initial_weights=start)
         self.absent = nn.ParameterDict(
-            {kind: nn.Parameter(torch.randn(dim) * 0.02) for kind in config.modalities}
+            {kind: nn.Parameter(torch.randn(dim) * 0.02) for kind in config.vectors}
         )
-        parts: tuple[str, ...] = config.cross_modal or config.modalities
+        parts: tuple[str, ...] = config.cross_modal or config.vectors
         self.cross_modal = (
             cross_modal(config.cross_modal, dim, config.gate) if config.cross_modal else None
         )
@@ -192,27 +147,53 @@ class Lumin(nn.Module):
             if config.temporal
             else None
         )
-        self.types = TokenTypes(parts, config.temporal, config.exams, dim, config.time_embedding)
+        self.clinical = ClinicalEncoder(config.covariates, dim) if config.clinical else None
+        alone = (*config.temporal, *(("clinical",) if config.clinical else ()))
+        self.types = TokenTypes(parts, alone, config.exams, dim, config.time_embedding)
         self.aggregation = _aggregation(config, len(parts))
         self.output = nn.Linear(dim, logits)
+        self.removed: frozenset[str] = frozenset()
 
     def forward(self, batch: Batch) -> Output:
         """Logits of each patient, and the parts they were computed from."""
-        seen = latest_exams(batch, self.config.exams)
+        seen = self.shown(latest_exams(batch, self.config.exams))
         timeline = timeline_of(seen)
-        tokens = self.tokens(self.vectors(seen), timeline)
+        vectors = self.vectors(seen)
+        tokens = self.tokens(vectors, timeline)
+        if self.clinical is not None:
+            tokens = tokens + patient_token("clinical", *self.clinical(seen))
+        tokens = tokens.without(self.removed)
         typed = tokens.values + self.types(tokens, timeline)
         logits = self.output(self.aggregation(typed, tokens.mask))
-        return Output(logits, tokens.parts(), tokens.masks())
+        penalty = None
+        if self.training and self.config.decomposition_loss.asked:
+            penalty = self.penalty(tokens, vectors, seen)
+        return Output(logits, tokens.parts(), tokens.masks(), penalty)
+
+    def shown(self, seen: Batch) -> Batch:
+        """The batch less the images and texts that are removed, or hidden by modality dropout."""
+        hidden = {name: torch.full_like(seen.exam_mask[:, 0], name in self.removed) for name in _IN}
+        if self.training and self.config.modality_dropout:
+            for name, dropped in _dropped(seen, self.config.modality_dropout).items():
+                hidden[name] = hidden[name] | dropped
+        views, texts = seen.view_mask, seen.text_mask
+        return replace(
+            seen,
+            view_mask=None if views is None else views & ~hidden["images"][:, None, None],
+            text_mask=None if texts is None else texts & ~hidden["texts"][:, None],
+        )
 
     def vectors(self, seen: Batch) -> dict[str, Float[Tensor, "patient exam dim"]]:
         """The encoders' vectors of each exam, learned ones where image or text is missing."""
         encoders = {"image": self.image, "text": self.text}
         found: dict[str, Tensor] = {}
-        for kind, encoder in encoders.items():
-            if encoder is not None:
+        for kind, learned in self.absent.items():
+            encoder = encoders[kind]
+            if encoder is None:
+                found[kind] = learned.expand(*seen.day.shape, -1)
+            else:
                 vectors, present = encoder(seen)
-                found[kind] = torch.where(present[:, :, None], vectors, self.absent[kind])
+                found[kind] = torch.where(present[:, :, None], vectors, learned)
         return found
 
     def tokens(
@@ -221,12 +202,40 @@ class Lumin(nn.Module):
         """The named parts of each patient (eqs. 4-9)."""
         parts = dict(vectors)
         if self.cross_modal is not None:
-            parts = self.cross_modal(vectors["image"], vectors["text"])
+            parts = self._kept(self.cross_modal(vectors["image"], vectors["text"]))
         tokens = exam_tokens(parts, timeline)
         if self.temporal is not None:
             flat = torch.cat(list(parts.values()), dim=-1)
-            tokens = tokens + temporal_tokens(self.temporal(flat, timeline), timeline)
+            tokens = tokens + temporal_tokens(self._kept(self.temporal(flat, timeline)), timeline)
         return tokens
+
+    def penalty(
+        self, tokens: Tokens, vectors: Mapping[str, Float[Tensor, "patient exam dim"]], seen: Batch
+    ) -> Float[Tensor, ""]:
+        """What the decomposition loss asks of these tokens."""
+        weights = self.config.decomposition_loss
+        paired = pairs_of(seen.view_mask, seen.text_mask, seen.exam_mask)
+        return decomposition_penalty(tokens.by_part(), vectors, paired, weights)
+
+    def _kept(self, parts: dict[str, Tensor]) -> dict[str, Tensor]:
+        return {
+            name: torch.zeros_like(part) if name in self.removed else part
+            for name, part in parts.items()
+        }
+
+
+_IN = ("images", "texts")
+
+
+def _dropped(seen: Batch, share: float) -> dict[str, Bool[Tensor, " patient"]]:
+    """Whose images, and whose texts, a training step hides: never both, and never the only one."""
+    views, texts = seen.view_mask, seen.text_mask
+    if views is None or texts is None:
+        return {}
+    both = views.any(dim=(1, 2)) & texts.any(dim=1)
+    chance = torch.rand(len(seen), device=seen.day.device)
+    images = both & (chance < share / 2)
+    return {"images": images, "texts": both & ~images & (chance < share)}
 
 
 def _aggregation(config: LuminConfig, parts: int) -> TransformerAggregation | MlpAggregation:
@@ -234,5 +243,6 @@ def _aggregation(config: LuminConfig, parts: int) -> TransformerAggregation | Ml
         return TransformerAggregation(config.dim, config.layers, config.heads, config.dropout)
     specific = {"first", "second"} & set(config.temporal)
     single = len(config.temporal) - len(specific)
-    count = config.exams * parts + single + (config.exams - 1) * len(specific)
-    return MlpAggregation(config.dim, count, config.dropout, complete=config.exams == 1)
+    count = config.exams * parts + single + (config.exams - 1) * len(specific) + config.clinical
+    complete = config.exams == 1 and not config.clinical
+    return MlpAggregation(config.dim, count, config.dropout, complete=complete)

@@ -17,8 +17,10 @@ class Output:
         logits: As many a patient as the head asks for.
         parts: Part name (`image@2`, `shared@1`, `varying` …) to its tokens.
         masks: Part name to who has it; a part without an entry is had by all.
+        penalty: What the model adds to the head's loss in training; None for nothing.
     """
 
     logits: Float[Tensor, "patient logit"]
     parts: Mapping[str, Float[Tensor, "patient dim"]] = field(default_factory=dict)
     masks: Mapping[str, Bool[Tensor, " patient"]] = field(default_factory=dict)
+    penalty: Float[Tensor, ""] | None = None

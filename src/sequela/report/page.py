@@ -22,6 +22,7 @@ from sequela.report.names import label
 from sequela.report.protocol import duration, protocol_in_words
 from sequela.report.quality import image_quality
 from sequela.report.results import ModelResult, read_results
+from sequela.report.study_section import study_section
 from sequela.report.survival_curves import survival_figure
 from sequela.report.wording import headline, main_model, verdict
 from sequela.storage import write_text
@@ -47,12 +48,13 @@ PROBABILITY_METRICS = (
 _SHEET_SIDE = 1200
 
 
-def write_report(work: Path, out: Path) -> Path:
+def write_report(work: Path, out: Path, base: Path | None = None) -> Path:
     """Write the report of a work folder as one self-contained HTML file.
 
     Args:
         work: The folder with `evaluation.json` and what stands beside it.
         out: The file to write.
+        base: The work folder with the division and the prepared images, where it is another.
 
     Returns:
         `out`.
@@ -60,7 +62,7 @@ def write_report(work: Path, out: Path) -> Path:
     Raises:
         DataError: If there is no evaluation, or it cannot be read.
     """
-    write_text(out, render(gather(work)))
+    write_text(out, render(gather(work, base)))
     return out
 
 
@@ -94,6 +96,7 @@ def _contents(evidence: Evidence) -> dict[str, Any]:
         "protocol": protocol_in_words(evidence.config, evidence.split_settings, evaluation),
         "card": model_card(evidence, results),
         "provenance": provenance(evidence, results),
+        "study": study_section(evaluation, evidence.study),
         **_about(results),
         **_cohort(evidence),
         **_explanations(evidence),

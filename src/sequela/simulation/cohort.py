@@ -18,7 +18,7 @@ from sequela.simulation.mammograms import DrawnImage, write_images
 from sequela.simulation.patients import SimulatedPatient, draw_patient
 from sequela.simulation.phantom import VIEWS
 from sequela.simulation.settings import SimulationSettings
-from sequela.storage import atomic, require_space, write_json, write_text
+from sequela.storage import atomic, make_folder, require_space, write_json, write_text
 from sequela.workers import Failure, each
 
 
@@ -73,7 +73,7 @@ def _require_room(folder: Path) -> None:
 
 
 def _move_in(unfinished: Path, folder: Path) -> None:
-    folder.mkdir(parents=True, exist_ok=True)
+    make_folder(folder)
     for name in _CONTENTS:
         if (unfinished / name).exists():
             (unfinished / name).replace(folder / name)

@@ -23,6 +23,7 @@ from sequela.simulation.encoding import UIDS, encode_pixels
 from sequela.simulation.patients import SimulatedPatient
 from sequela.simulation.settings import Display, TransferSyntax
 from sequela.simulation.stored import Detector, display_elements
+from sequela.storage import make_folder
 
 
 @dataclass(frozen=True)
@@ -111,7 +112,7 @@ def write_mammogram(dataset: Dataset, syntax: TransferSyntax, path: Path) -> Non
     meta.MediaStorageSOPInstanceUID = dataset.SOPInstanceUID
     meta.TransferSyntaxUID = UIDS[syntax]
     meta.ImplementationVersionName = "SEQUELA_SIM"
-    path.parent.mkdir(parents=True, exist_ok=True)
+    make_folder(path.parent)
     file = FileDataset(str(path), dataset, preamble=b"\0" * 128, file_meta=meta)
     file.save_as(path, enforce_file_format=True)
 

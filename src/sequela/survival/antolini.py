@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from functools import reduce
+
 import numpy as np
 from jaxtyping import Bool, Float
 
 from sequela.errors import UndefinedMetricError
-from sequela.survival.concordance import Concordance, Pairs, count_pairs
+from sequela.survival.comparable_pairs import Pairs, count_pairs
+from sequela.survival.concordance import Concordance, of_pairs
 
 
 def antolini(
@@ -59,11 +62,4 @@ def antolini(
         )
         for column in np.unique(place[begins]).tolist()
     ]
-    return _together(counted).concordance((0.0, 0.0))
-
-
-def _together(counted: list[Pairs]) -> Pairs:
-    begun = tuple(np.sum([one.begun[part] for one in counted], axis=0) for part in range(3))
-    others = [one.outlived for one in counted if one.outlived is not None]
-    outlived = tuple(np.sum([one[part] for one in others], axis=0) for part in range(3))
-    return Pairs(begun, outlived if others else None)
+    return of_pairs(reduce(Pairs.and_also, counted), (0.0, 0.0))

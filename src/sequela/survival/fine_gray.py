@@ -105,8 +105,8 @@ def fit_fine_gray(
     scale = checked_scale(covariates, event == cause)
     centre = covariates.mean(axis=0)
     scaled = (covariates - centre) / scale
-    censoring = _Censoring.of(time, event, ties)
-    sets = _exposure(time, event, cause, ties, censoring)
+    censoring = Censoring.of(time, event, ties)
+    sets = subdistribution(time, event, cause, ties, censoring)
     null = partial_likelihood(scaled, np.zeros(len(scale)), sets)
     fitted, coefficients = maximised(scaled, sets, null, 0.0)
     bread = inverse(fitted.information)
@@ -127,7 +127,7 @@ def fit_fine_gray(
 
 
 @dataclass(frozen=True)
-class _Censoring:
+class Censoring:
     """Censored at each distinct time, those at risk of it, and the curve G after it."""
 
     time: Float[np.ndarray, " moment"]
@@ -138,23 +138,26 @@ class _Censoring:
     @classmethod
     def of(
         cls, time: Float[np.ndarray, " patient"], event: Int[np.ndarray, " patient"], ties: Ties
-    ) -> _Censoring:
+    ) -> Censoring:
+        """The curve of some patients; who is at risk of censoring as `fit_fine_gray` has it."""
         sets = risk_sets(time, event > 0)
         at_risk = sets.at_risk - sets.events if ties == "efron" else sets.at_risk
         lost = np.divide(sets.censored, at_risk, out=np.zeros(len(at_risk)), where=at_risk > 0)
         return cls(sets.time, sets.censored, at_risk, (1 - lost).cumprod())
 
     def before(self, times: Float[np.ndarray, " time"]) -> Float[np.ndarray, " time"]:
+        """G just before `times`."""
         return step(self.time, self.uncensored, times, before=1.0, left=True)
 
 
-def _exposure(
+def subdistribution(
     time: Float[np.ndarray, " patient"],
     event: Int[np.ndarray, " patient"],
     cause: int,
     ties: Ties,
-    censoring: _Censoring,
+    censoring: Censoring,
 ) -> Exposure:
+    """Risk sets in which who has had a competing event lingers, weighing G(t-)/G(T-)."""
     sets = exposure(time, event == cause, ties=ties)
     competing = (event > 0) & (event != cause)
     share = np.divide(1.0, censoring.before(time), out=np.zeros(len(time)), where=competing)
@@ -167,7 +170,7 @@ def _through_censoring(
     event: Int[np.ndarray, " patient"],
     sets: Exposure,
     fitted: Partial,
-    censoring: _Censoring,
+    censoring: Censoring,
 ) -> Float[np.ndarray, "patient feature"]:
     """Each patient's part of the score through the estimated weights.
 

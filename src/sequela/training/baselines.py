@@ -9,14 +9,15 @@ import numpy as np
 
 from sequela.cohort.patient import Case
 from sequela.modalities.clinical import rows_of
+from sequela.models.baseline_numbers import BaselineInputs
 from sequela.models.baselines import (
     BASELINES,
-    BaselineInputs,
     BaselineName,
     baseline_from_state,
     fit_baseline,
 )
 from sequela.progress import Advance
+from sequela.seal import unseal
 from sequela.training.answers import Answers, half_yearly_grid
 from sequela.training.checkpoint import write_tensors
 from sequela.training.project import Fold, Project
@@ -62,6 +63,7 @@ def train_baseline(
             **_fitted(project, name, fold),
             **described(project),
         }
+        unseal(run.folder, run.checkpoint.name)
         write_tensors(run.checkpoint, {}, metadata)
     advance(1)
     return run

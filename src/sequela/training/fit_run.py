@@ -7,14 +7,18 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
+import torch
 from torch import nn
 
 from sequela.progress import Advance, console
 from sequela.storage import require_space
 from sequela.training import processes
-from sequela.training.checkpoint import Epoch, write_tensors
+from sequela.training.checkpoint import Epoch, read_tensors, write_tensors
+from sequela.training.loading import read_ahead
 from sequela.training.loop import Fit, fit
+from sequela.training.objectives import Loaded
 from sequela.training.run import Purpose, Run, opened_run
+from sequela.training.sampling import Rows
 from sequela.training.vocabulary import keep_tokenizer
 
 # Weights and two moments, then the best weights; each once more while it is written.
@@ -88,8 +92,25 @@ def fit_run(run: Run, task: Fit, metadata: dict[str, Any], advance: Advance) -> 
         advance(len(history) - done)
         done = len(history)
 
-    fit(task, run.state, keep, report)
+    fit(task, run.state, keep, report, lambda: _conclude(run, task))
     advance(task.settings.epochs - done)
+
+
+def _conclude(run: Run, task: Fit) -> None:
+    """Add to the checkpoint what only the kept weights can tell."""
+    tensors, metadata = read_tensors(run.checkpoint)
+    task.model.load_state_dict(tensors)
+    task.model.eval()
+    device = task.machine.torch_device()
+
+    def load(batches: Sequence[Rows]) -> Loaded:
+        for rows, batch in read_ahead(task.plain, batches, task.machine.workers):
+            yield rows, batch.to(device)
+
+    with torch.no_grad():
+        told = task.objective.conclude(task.model, load)
+    if {name: metadata.get(name) for name in told} != told:
+        write_tensors(run.checkpoint, tensors, {**metadata, **told})
 
 
 def weight_bytes(model: nn.Module) -> int:

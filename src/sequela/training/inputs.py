@@ -6,14 +6,19 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+import numpy as np
+import polars as pl
+from jaxtyping import Bool, Float
+
 from sequela.cohort.patient import Case
-from sequela.errors import DataError
+from sequela.errors import DataError, UsageError
 from sequela.modalities.cases import CaseInputs, ExamInputs, TokenisedTexts
+from sequela.modalities.clinical import ClinicalScaler, rows_of
 from sequela.modalities.store import ImageStore
 from sequela.modalities.text import TextSettings
-from sequela.models.lumin import LuminConfig
+from sequela.models.build import LuminConfig, ModelConfig
 from sequela.training.fitting import EncoderFitSettings
-from sequela.training.project import Project
+from sequela.training.project import Fold, Project
 
 _READERS = {
     ("image",): "st-i and resnet50 read images only",
@@ -23,23 +28,56 @@ _READERS = {
 
 
 @dataclass(frozen=True)
+class ClinicalSource:
+    """The clinical covariates of patients, and how training patients scale them."""
+
+    covariates: pl.DataFrame
+    scaler: ClinicalScaler
+
+    @classmethod
+    def fit(cls, project: Project, fold: Fold) -> ClinicalSource:
+        """With the scaler of the fold's training patients.
+
+        Raises:
+            UsageError: If the manifest declares no clinical covariate.
+        """
+        declared = project.cohort.manifest.clinical
+        if not declared:
+            raise UsageError(
+                "model.clinical reads clinical covariates, and the manifest declares none",
+                hint="declare them in the manifest's clinical section, or set model.clinical=false",
+            )
+        cases = [project.selection.cases[row] for row in project.rows("train", fold)]
+        covariates = project.cohort.covariates
+        rows = rows_of(covariates, [case.patient_id for case in cases])
+        return cls(covariates, ClinicalScaler.fit(rows, declared))
+
+    def of(
+        self, cases: Sequence[Case]
+    ) -> tuple[Float[np.ndarray, "case feature"], Bool[np.ndarray, "case feature"]]:
+        """Scaled features of some cases, and which are known."""
+        return self.scaler.transform(rows_of(self.covariates, [case.patient_id for case in cases]))
+
+
+@dataclass(frozen=True)
 class Sources:
-    """Where a cohort's images and words are; None where it has none."""
+    """Where a cohort's images, words and covariates are; None where it has none."""
 
     store: ImageStore | None
     tokenizer: Any
     text: TextSettings
+    clinical: ClinicalSource | None = None
 
 
-def require_modalities(config: LuminConfig, sources: Sources, what: str) -> None:
-    """Refuse a model that reads what the cohort lacks.
+def require_modalities(config: ModelConfig, sources: Sources, what: str) -> None:
+    """Refuse a model for which the cohort has nothing; one of two it can do without.
 
     Raises:
-        DataError: If it does.
+        DataError: If the cohort has none of what it reads.
     """
     there = {"image": sources.store is not None, "text": sources.tokenizer is not None}
     lacking = [kind for kind in config.modalities if not there[kind]]
-    if lacking:
+    if len(lacking) == len(config.modalities):
         left = tuple(kind for kind in ("image", "text") if there[kind])
         raise DataError(
             f"{what} reads {' and '.join(config.modalities)}, "
@@ -48,13 +86,22 @@ def require_modalities(config: LuminConfig, sources: Sources, what: str) -> None
         )
 
 
-def case_inputs(cases: Sequence[Case], config: LuminConfig, sources: Sources) -> CaseInputs:
+def with_covariates(config: ModelConfig, clinical: ClinicalSource | None) -> ModelConfig:
+    """The same model told how many clinical features there are."""
+    if clinical is None or not isinstance(config, LuminConfig):
+        return config
+    return config.evolve(covariates=len(clinical.scaler.features))
+
+
+def case_inputs(cases: Sequence[Case], config: ModelConfig, sources: Sources) -> CaseInputs:
     """The samples of some cases: the exams that the model sees, and of them what it reads."""
     seen = tuple(replace(case, exams=case.exams[-config.exams :]) for case in cases)
     texts = None
-    if config.text is not None:
+    if config.text is not None and sources.tokenizer is not None:
         texts = TokenisedTexts.of(seen, sources.tokenizer, sources.text)
-    return CaseInputs(seen, images=sources.store if config.image else None, texts=texts)
+    clinical = sources.clinical.of(cases) if config.clinical and sources.clinical else None
+    images = sources.store if config.image else None
+    return CaseInputs(seen, images=images, texts=texts, clinical=clinical)
 
 
 def pair_inputs(project: Project, patients: set[str], sources: Sources) -> ExamInputs:

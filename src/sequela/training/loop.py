@@ -59,7 +59,9 @@ class Fit:
     machine: MachineSettings
 
 
-def fit(task: Fit, state: Path, keep: Keep, report: Report) -> tuple[Epoch, ...]:
+def fit(
+    task: Fit, state: Path, keep: Keep, report: Report, finish: Callable[[], None] = lambda: None
+) -> tuple[Epoch, ...]:
     """Fit until the epochs are done or validation no longer improves.
 
     A process that was stopped anywhere and starts again ends in the same weights: order and
@@ -70,6 +72,7 @@ def fit(task: Fit, state: Path, keep: Keep, report: Report) -> tuple[Epoch, ...]
         state: Where the state of the unfinished fit stands; removed when it is finished.
         keep: Called with the weights of the best epoch so far.
         report: Called with all finished epochs, at the start and after every epoch.
+        finish: Called when no epoch is left, before the state is removed: again after a stop.
 
     Raises:
         DivergedError: If a loss is not a number.
@@ -85,6 +88,7 @@ def fit(task: Fit, state: Path, keep: Keep, report: Report) -> tuple[Epoch, ...]
                 keep(loop.model, position.history[-1])
             loop.save(position)
             report(position.history)
+    processes.by_first(finish)
     if processes.number() == 0:
         state.unlink()
     return position.history

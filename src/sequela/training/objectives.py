@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import Protocol, cast, runtime_checkable
+from typing import Any, Protocol, cast, runtime_checkable
 
 import numpy as np
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
+from sequela.errors import UsageError
 from sequela.modalities.batch import Batch
 from sequela.models.contrastive import AlignmentModel, symmetric_info_nce
-from sequela.models.heads import Head
+from sequela.models.heads import Head, completed
 from sequela.survival.followup import Followup
 from sequela.training.gradient import Outputs
 from sequela.training.judgement import Target, judged
@@ -24,6 +25,7 @@ from sequela.training.sampling import (
     shuffled_batches,
 )
 
+Loaded = Iterable[tuple[Rows, Batch]]
 Judged = Sequence[tuple[Rows, Outputs]]
 """The rows of each validation batch, and what the model says of them."""
 
@@ -54,6 +56,12 @@ class Objective(Protocol):
 
     def validate(self, model: nn.Module, found: Judged) -> dict[str, float]:
         """`loss`, and what else is defined, over all validation batches."""
+        ...
+
+    def conclude(
+        self, model: nn.Module, load: Callable[[Sequence[Rows]], Loaded]
+    ) -> dict[str, Any]:
+        """What the checkpoint is to say beside the kept weights that could not be said before."""
         ...
 
 
@@ -93,12 +101,27 @@ class Supervised:
         return ordered_batches(self.examples.validation, self.examples.batch)
 
     def outputs(self, model: nn.Module, batch: Batch) -> Outputs:
-        """The logits."""
-        return (_full(model(batch).logits),)
+        """The logits, and what the model asks of its parts, the same in every row of a piece."""
+        output = model(batch)
+        logits = _full(output.logits)
+        penalty = logits.new_zeros(()) if output.penalty is None else _full(output.penalty)
+        return logits, penalty.expand(len(logits))
 
     def loss(self, model: nn.Module, outputs: Outputs, rows: Rows) -> Float[Tensor, ""]:
-        """The head's loss of the model's logits."""
-        return self.head.loss(outputs[0], self.followup[rows])
+        """The head's loss of the model's logits, and what the model asks of its parts.
+
+        Raises:
+            UsageError: If the model asks something of a batch that was passed in pieces.
+        """
+        logits, penalty = outputs
+        if (penalty != penalty[0]).any():
+            raise UsageError(
+                "the decomposition loss correlates parts over a whole batch, and this one is "
+                "passed in pieces",
+                hint="leave train.chunk away and train in one process, or set the weights of "
+                "model.decomposition_loss to 0",
+            )
+        return self.head.loss(logits, self.followup[rows]) + penalty.mean()
 
     def validate(self, model: nn.Module, found: Judged) -> dict[str, float]:
         """The loss over all validation patients at once, as a partial likelihood must be."""
@@ -109,6 +132,18 @@ class Supervised:
         risk = self.head.risk(logits).double().cpu().numpy()
         loss = self.head.loss(logits, followup).item()
         return {"loss": loss, **judged(risk, followup, self.target)}
+
+    def conclude(
+        self, model: nn.Module, load: Callable[[Sequence[Rows]], Loaded]
+    ) -> dict[str, Any]:
+        """The head, with what it fits on the final logits of training patients."""
+        rows = self.examples.train
+        batches = ordered_batches(rows, self.examples.batch)
+
+        def logits() -> Float[Tensor, "patient logit"]:
+            return torch.cat([model(batch).logits.float() for _, batch in load(batches)])
+
+        return {"head": completed(self.head, logits, self.followup[rows]).state()}
 
 
 @dataclass(frozen=True)
@@ -152,6 +187,12 @@ class Alignment:
         losses = [(float(self.loss(model, outputs, rows)), len(rows)) for rows, outputs in found]
         exams = sum(count for _, count in losses)
         return {"loss": sum(loss * count for loss, count in losses) / exams} if exams else {}
+
+    def conclude(
+        self, model: nn.Module, load: Callable[[Sequence[Rows]], Loaded]
+    ) -> dict[str, Any]:
+        """Nothing: the weights say it all."""
+        return {}
 
 
 def _full(values: Tensor) -> Tensor:

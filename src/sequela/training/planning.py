@@ -74,20 +74,24 @@ class Planned:
 def plan_pretraining(project: Project) -> list[Planned]:
     """What `pretrain_all` would do."""
     torch.set_num_threads(processes.threads(project.configuration.machine.cores))
-    return [
-        _planned(Run(project.run_folder(NAME, fold)), aligning(project, fold).task)
-        for fold in project.folds
-    ]
+    return [plan_alignment(project, fold) for fold in project.folds]
 
 
 def plan_training(project: Project, variants: Sequence[str]) -> list[Planned]:
     """What `train_all` would do; runs side by side take less than their sum."""
     require_known(variants)
     torch.set_num_threads(processes.threads(project.configuration.machine.cores))
-    return [_of(project, name, fold) for name in dict.fromkeys(variants) for fold in project.folds]
+    names = dict.fromkeys(variants)
+    return [plan_run(project, name, fold) for name in names for fold in project.folds]
 
 
-def _of(project: Project, name: str, fold: Fold) -> Planned:
+def plan_alignment(project: Project, fold: Fold) -> Planned:
+    """What `pretrain` would do."""
+    return _planned(Run(project.run_folder(NAME, fold)), aligning(project, fold).task)
+
+
+def plan_run(project: Project, name: str, fold: Fold) -> Planned:
+    """What `train` would do for one variant or baseline."""
     run = Run(project.run_folder(name, fold))
     if baseline_name(name):
         return Planned(run.name, finished=run.finished)

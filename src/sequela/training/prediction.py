@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,18 +14,20 @@ import torch
 from torch import nn
 
 from sequela.cohort.patient import Case
-from sequela.errors import DataError
+from sequela.errors import DataError, UsageError
 from sequela.evaluation.predictions import SCHEMA, Predictions, Provenance, survival_column
+from sequela.modalities.clinical import ClinicalScaler
 from sequela.modalities.text import TextSettings
-from sequela.models.build import build_model
-from sequela.models.heads import BinaryHead, Head, head_from_state
-from sequela.models.lumin import LuminConfig
+from sequela.models.build import ModelConfig, build_model, model_config
+from sequela.models.heads import AdditiveHazardHead, BinaryHead, Head, head_from_state
+from sequela.models.removal import minus, removed
+from sequela.seal import seal, unseal
 from sequela.survival.followup import Followup
 from sequela.training.answers import Answers, half_yearly_grid
 from sequela.training.baselines import FAMILY, baseline_answers
 from sequela.training.checkpoint import read_tensors
 from sequela.training.fitting import MachineSettings
-from sequela.training.inputs import Sources, case_inputs, require_modalities
+from sequela.training.inputs import ClinicalSource, Sources, case_inputs, require_modalities
 from sequela.training.loading import read_ahead
 from sequela.training.project import Fold, Project
 from sequela.training.run import Run
@@ -48,7 +51,7 @@ class Trained:
     """
 
     model: nn.Module
-    config: LuminConfig
+    config: ModelConfig
     head: Head
     tokenizer: Any
     text: TextSettings
@@ -64,7 +67,7 @@ def load_trained(run: Run, device: torch.device | None = None) -> Trained:
     """
     tensors, metadata = read_tensors(run.checkpoint)
     head = head_from_state(metadata["head"])
-    config = LuminConfig.model_validate(metadata["model"])
+    config = model_config(metadata["model"])
     model = build_model(config, head.logits, initial_weights=False)
     model.load_state_dict(tensors)
     return Trained(
@@ -78,8 +81,9 @@ def load_trained(run: Run, device: torch.device | None = None) -> Trained:
 
 
 def survival_grid(head: Head) -> tuple[float, ...]:
-    """Every half year that the head knows of and its last day; for a binary head, its horizon."""
-    return head.grid if isinstance(head, BinaryHead) else half_yearly_grid(max(head.grid))
+    """Every half year and the last day; of a head that knows nothing between, its own days."""
+    apart = isinstance(head, BinaryHead | AdditiveHazardHead)
+    return head.grid if apart else half_yearly_grid(max(head.grid))
 
 
 def answers(
@@ -100,7 +104,9 @@ def answers(
     )
 
 
-def predict(run: Run, project: Project, *, external: bool = False) -> Predictions:
+def predict(
+    run: Run, project: Project, *, external: bool = False, without: str | None = None
+) -> Predictions:
     """What a run predicts, also written to its folder unless the cohort is another one.
 
     Args:
@@ -108,8 +114,11 @@ def predict(run: Run, project: Project, *, external: bool = False) -> Prediction
         project: The cohort it was trained on, or with `external` any other.
         external: Predict every case; otherwise validation and test patients of the run's fold,
             the former because thresholds come from them.
+        without: A part of the trained model to take away (`models.removal`): the predictions are
+            then a variant's of their own, in a file of their own.
 
     Raises:
+        UsageError: If the model has no such part.
         DataError: If the run is not finished, or the cohort lacks what the model reads.
         LockedError: If images were prepared by another pixel policy than the run's.
     """
@@ -121,22 +130,40 @@ def predict(run: Run, project: Project, *, external: bool = False) -> Prediction
     rows = _rows(project, metadata, external=external)
     chosen = np.concatenate([part for _, part in rows])
     cases = [project.selection.cases[row] for row in chosen]
-    said = _said(run, metadata, cases, project)
+    said = _said(run, metadata, cases, project, without)
     parts = [name for name, part in rows for _ in part]
     followup = project.selection.followup[chosen]
-    table = prediction_table(metadata, cases, parts, followup, said)
+    named = (
+        metadata
+        if without is None
+        else {**metadata, "variant": minus(metadata["variant"], without)}
+    )
+    table = prediction_table(named, cases, parts, followup, said)
     predictions = Predictions(table, provenance(metadata, project, external=external))
     if not external:
-        predictions.write(run.predictions)
+        file = run.predictions if without is None else run.predictions_without(without)
+        unseal(run.folder, file.name)
+        predictions.write(file)
+        seal(run.folder)
     return predictions
 
 
-def _said(run: Run, metadata: dict[str, Any], cases: Sequence[Case], project: Project) -> Answers:
+def _said(
+    run: Run,
+    metadata: dict[str, Any],
+    cases: Sequence[Case],
+    project: Project,
+    without: str | None,
+) -> Answers:
     if metadata["family"] == FAMILY:
+        if without is not None:
+            raise UsageError(f"{metadata['variant']} is a baseline: it has no part {without}")
         return baseline_answers(metadata, cases, project)
     machine = project.configuration.machine
     trained = load_trained(run, machine.torch_device())
-    return answers(trained, cases, _sources(project, trained), machine)
+    sources = _sources(project, trained)
+    with nullcontext() if without is None else removed(trained.model, without):
+        return answers(trained, cases, sources, machine)
 
 
 def _sources(project: Project, trained: Trained) -> Sources:
@@ -144,7 +171,10 @@ def _sources(project: Project, trained: Trained) -> Sources:
     if store is not None:
         store.require_policy(trained.metadata["pixels"])
     tokenizer = trained.tokenizer if project.has_texts else None
-    sources = Sources(store, tokenizer, trained.text)
+    stated, clinical = trained.metadata.get("clinical"), None
+    if stated is not None:
+        clinical = ClinicalSource(project.cohort.covariates, ClinicalScaler.from_state(stated))
+    sources = Sources(store, tokenizer, trained.text, clinical)
     require_modalities(trained.config, sources, f"variant {trained.metadata['variant']}")
     return sources
 
@@ -223,13 +253,13 @@ def collect_predictions(work: Path) -> Predictions:
     Raises:
         DataError: If there are none, or they do not answer one question about one cohort.
     """
-    files = sorted((work / "runs").glob("*/predictions.parquet"))
+    files = sorted((work / "runs").glob("*/predictions*.parquet"))
     if not files:
         raise DataError("no run has predicted anything yet", hint="run `sequela predict` first")
     tables = [Predictions.read(file) for file in files]
     predictions = Predictions(
         pl.concat([one.table for one in tables], how="diagonal"),
-        _common([one.provenance for one in tables], [file.parent.name for file in files]),
+        common_provenance([one.provenance for one in tables], [file.parent.name for file in files]),
     )
     predictions.write(work / "predictions.parquet")
     return predictions
@@ -238,7 +268,16 @@ def collect_predictions(work: Path) -> Predictions:
 _QUESTION = ("protocol", "cause", "horizon", "cohort", "splits")
 
 
-def _common(provenances: Sequence[Provenance], names: Sequence[str]) -> Provenance:
+def common_provenance(provenances: Sequence[Provenance], names: Sequence[str]) -> Provenance:
+    """Where the predictions of several runs come from, if they answer one question.
+
+    Args:
+        provenances: Of each run.
+        names: What an error calls them.
+
+    Raises:
+        DataError: If they differ in protocol, cause, horizon, cohort or split.
+    """
     first = provenances[0]
     for name, other in zip(names, provenances, strict=True):
         differing = [f for f in _QUESTION if getattr(other, f) != getattr(first, f)]

@@ -10,6 +10,7 @@ from sequela.modalities import contact_sheet
 from sequela.modalities.preparation import PreparationReport, prepare_images
 from sequela.modalities.store import ImageStore
 from sequela.modalities.text import joined, train_tiny_encoder
+from sequela.seal import SEAL, seal
 from sequela.training.project import TINY, Fold, Project
 
 
@@ -74,6 +75,8 @@ def _prepare_images(project: Project) -> PreparationReport:
             image.image_id: f"{image.side} {image.view}" for exam in exams for image in exam.images
         }
         contact_sheet.write_contact_sheet(ImageStore.open(folder), labels, sheet)
+        (folder / SEAL).unlink(missing_ok=True)
+    seal(folder)
     return report
 
 
@@ -88,6 +91,7 @@ def _make_encoders(project: Project) -> int:
             train_tiny_encoder(
                 training_texts(project, fold), folder, project.configuration.text, seed=seed
             )
+            seal(folder)
             made += 1
     return made
 

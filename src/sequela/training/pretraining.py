@@ -48,7 +48,7 @@ def aligning(project: Project, fold: Fold) -> Aligning:
     config = project.model(fold)
     if config.image is None or config.text is None:
         raise UsageError(
-            "pre-training aligns images and texts, and the model section leaves one of them out",
+            "pre-training reads image and text; the cohort or the model section leaves one out",
             hint="give both model.image and model.text, or leave out pre-training",
         )
     require_modalities(config, sources, "pre-training")

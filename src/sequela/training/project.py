@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,7 @@ from sequela.encoders.text import resolved
 from sequela.errors import DataError, LockedError
 from sequela.modalities.store import ImageStore
 from sequela.modalities.text import load_tokenizer
-from sequela.models.build import ModelConfig
+from sequela.models.build import LuminConfig, ModelConfig
 from sequela.training.configuration import Configuration
 from sequela.training.judgement import Target
 from sequela.training.sampling import Rows
@@ -42,12 +43,16 @@ class Project:
         work: The folder for all that is made.
         configuration: What is asked.
         selection: The cases that the protocol makes.
+        runs: The folder of its runs; `runs` in the work folder unless said otherwise.
+        names: What a run is called instead of by its stage or variant, as in a study.
     """
 
     cohort: Cohort
     work: Path
     configuration: Configuration
     selection: Selection
+    runs: Path | None = None
+    names: Mapping[str, str] = field(default_factory=dict)
 
     @classmethod
     def open(
@@ -125,7 +130,8 @@ class Project:
 
     def run_folder(self, base: str, fold: Fold) -> Path:
         """Where a run stands."""
-        return self.work / "runs" / self.name(base, fold)
+        runs = self.runs or self.work / "runs"
+        return runs / self.name(self.names.get(base, base), fold)
 
     def text_encoder(self, fold: Fold) -> str:
         """The folder or hub name of the text encoder; a tiny one belongs to a fold."""
@@ -153,9 +159,13 @@ class Project:
         return any(exam.texts for case in self.selection.cases for exam in case.exams)
 
     def model(self, fold: Fold) -> ModelConfig:
-        """The full model of the configuration, its text encoder found and described."""
+        """The model that is configured, less what the cohort lacks; its text encoder described."""
         config = self.configuration.model
-        if config.text is None or not self.has_texts:
+        if isinstance(config, LuminConfig):
+            image = config.image if self.cohort.image_paths else None
+            text = config.text if self.has_texts else None
+            config = config.evolve(image=image, text=text) if image or text else config
+        if not isinstance(config, LuminConfig) or config.text is None or not self.has_texts:
             return config
         encoder = config.text.evolve(encoder=self.text_encoder(fold), architecture=None)
         return config.evolve(text=resolved(encoder))

@@ -8,6 +8,7 @@ import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import lru_cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,8 @@ import torch
 import yaml
 
 from sequela.errors import LockedError
-from sequela.storage import owned, write_json, write_text
+from sequela.seal import seal
+from sequela.storage import fingerprint, owned, write_json, write_text
 from sequela.training import processes
 from sequela.training.checkpoint import Epoch, read_metadata
 
@@ -67,6 +69,10 @@ class Run:
         """The run's own table of predictions."""
         return self.folder / "predictions.parquet"
 
+    def predictions_without(self, part: str) -> Path:
+        """The table of predictions with a part of the model taken away."""
+        return self.folder / f"predictions-without-{part}.parquet"
+
     @property
     def finished(self) -> bool:
         """Whether the weights are final."""
@@ -115,6 +121,8 @@ def opened_run(folder: Path, purpose: Purpose, *, restart: bool = False) -> Iter
         if not run.finished:
             _note_versions(folder / "versions.json")
         yield run
+        if run.finished:
+            seal(folder)
 
 
 def _clear(folder: Path) -> None:
@@ -171,9 +179,18 @@ def environment() -> Values:
         "processor": platform.machine(),
         "threads": torch.get_num_threads(),
         "processes": processes.count(),
+        "code": code_fingerprint(),
         "gpu": torch.cuda.get_device_name() if torch.cuda.is_available() else None,
         "packages": {name: found for name in _PACKAGES if (found := _version(name))},
     }
+
+
+@lru_cache(maxsize=1)
+def code_fingerprint() -> str:
+    """SHA-256 of our own source, which says more than a version under development."""
+    home = Path(__file__).parents[1]
+    files = sorted(home.rglob("*.py"))
+    return fingerprint(*(part for file in files for part in (str(file.relative_to(home)), file)))
 
 
 def _version(package: str) -> str | None:

@@ -13,7 +13,8 @@ import torch
 from sequela.errors import DataError, UsageError
 from sequela.evaluation.predictions import Predictions
 from sequela.models.baselines import BASELINES
-from sequela.models.build import VARIANTS
+from sequela.models.build import VARIANTS, model_config
+from sequela.models.removal import removable
 from sequela.progress import Advance, stage
 from sequela.training import processes
 from sequela.training.baselines import baseline_name, train_baseline
@@ -99,18 +100,35 @@ def train_one(
     return train(project, name, fold, advance, restart=restart)
 
 
-def predict_all(project: Project, runs: Sequence[Run] | None = None) -> Predictions:
+def predict_all(
+    project: Project, runs: Sequence[Run] | None = None, *, without: Sequence[str] = ()
+) -> Predictions:
     """What every finished training run predicts, in one table in the work folder.
+
+    Args:
+        project: The cohort.
+        runs: All by default.
+        without: Parts to take away, one at a time, from every run that has them: each gives
+            predictions of its own beside the whole model's.
 
     Raises:
         DataError: If no run is finished, or the runs do not answer one question.
+        UsageError: If no run has one of the parts.
     """
     chosen = list(runs or trained_runs(project.work))
     if not chosen:
         raise DataError("no run is finished", hint="run `sequela train` first")
-    with stage("Predicting", len(chosen)) as advance:
-        for run in chosen:
-            predict(run, project)
+    less = [(run, part) for run in chosen for part in without if part in parts_of(run)]
+    lacking = {*without} - {part for _, part in less}
+    if lacking:
+        names = sorted({part for run in chosen for part in parts_of(run)})
+        raise UsageError(
+            f"no finished run has a part {', '.join(sorted(lacking))} to take away",
+            hint=f"they have {', '.join(names)}" if names else "only LUMIN's variants have parts",
+        )
+    with stage("Predicting", len(chosen) + len(less)) as advance:
+        for run, part in [*((run, None) for run in chosen), *less]:
+            predict(run, project, without=part)
             advance(1)
     return collect_predictions(project.work)
 
@@ -136,6 +154,12 @@ def predict_external(project: Project, folder: Path) -> Predictions:
     predictions = predict(run, project, external=True)
     predictions.write(project.work / "predictions.parquet")
     return predictions
+
+
+def parts_of(run: Run) -> tuple[str, ...]:
+    """The parts that can be taken from a finished run's model at inference."""
+    stated = run.metadata().get("model")
+    return () if stated is None else removable(model_config(stated))
 
 
 def trained_runs(work: Path) -> list[Run]:

@@ -10,16 +10,23 @@ from torch import nn
 
 from sequela.errors import DataError
 from sequela.models.build import ModelConfig, build_model
+from sequela.models.build import variant as variant_of
 from sequela.models.contrastive import load_aligned
 from sequela.models.heads import Head, fit_head
-from sequela.models.lumin import variant as variant_of
 from sequela.progress import Advance
 from sequela.storage import fingerprint
 from sequela.training.checkpoint import read_tensors
 from sequela.training.configuration import PREDICTED
 from sequela.training.fit_run import run_of
 from sequela.training.fitting import TrainSettings
-from sequela.training.inputs import Sources, case_inputs, in_training, require_modalities
+from sequela.training.inputs import (
+    ClinicalSource,
+    Sources,
+    case_inputs,
+    in_training,
+    require_modalities,
+    with_covariates,
+)
 from sequela.training.judgement import require_both
 from sequela.training.loop import Fit
 from sequela.training.objectives import Examples, Supervised
@@ -49,9 +56,12 @@ def training(project: Project, variant: str, fold: Fold) -> Training:
     configuration, settings = project.configuration, project.configuration.train
     config = variant_of(variant, project.model(fold))
     tokenizer = project.tokenizer(fold) if config.text is not None else None
-    sources = Sources(project.store if config.image else None, tokenizer, configuration.text)
+    clinical = ClinicalSource.fit(project, fold) if config.clinical else None
+    config = with_covariates(config, clinical)
+    store = project.store if config.image else None
+    sources = Sources(store, tokenizer, configuration.text, clinical)
     require_modalities(config, sources, f"variant {variant}")
-    objective = _supervised(project, fold, settings)
+    objective = supervised(project, config, fold)
     aligned = _aligned_run(project, fold) if config.pretrained_alignment else None
     identity = {
         "stage": "train",
@@ -65,9 +75,10 @@ def training(project: Project, variant: str, fold: Fold) -> Training:
     inputs = case_inputs(project.selection.cases, config, sources)
     metadata = {
         **identity,
-        "family": "lumin",
-        "model": _portable(config).model_dump(mode="json"),
+        "family": config.family,
+        "model": config.portable().model_dump(mode="json"),
         "head": objective.head.state(),
+        "clinical": clinical.scaler.state() if clinical else None,
         "truncated_texts": inputs.texts.truncated if inputs.texts else None,
         **described(project),
     }
@@ -135,12 +146,14 @@ def require_outcomes(project: Project, fold: Fold, parts: tuple[str, ...]) -> No
         require_both(followup, project.target, f"{part} patients{where}")
 
 
-def _supervised(project: Project, fold: Fold, settings: TrainSettings) -> Supervised:
+def supervised(project: Project, config: ModelConfig, fold: Fold) -> Supervised:
+    """What a model is trained to predict, with a head fitted on the fold's training patients."""
+    settings = project.configuration.train
     parts = ("train",) if settings.select == "last" else ("train", "validation")
     require_outcomes(project, fold, parts)
     followup, target = project.selection.followup, project.target
-    rows = project.rows("train", fold)
-    head = fit_head(project.configuration.head, followup[rows], target.horizon, target.cause)
+    rows, asked = project.rows("train", fold), config.head or project.configuration.head
+    head = fit_head(asked, followup[rows], target.horizon, target.cause)
     examples = Examples(rows, project.rows("validation", fold), settings.batch, settings.seed)
     return Supervised(head, followup, target, examples)
 
@@ -163,11 +176,3 @@ def _fresh(
     if aligned is not None:
         load_aligned(model, read_tensors(aligned.checkpoint)[0])
     return model
-
-
-def _portable(config: ModelConfig) -> ModelConfig:
-    """The same without the path of the text encoder, which its weights no longer need."""
-    if config.text is None:
-        return config
-    name = config.text.encoder.rsplit("/", 1)[-1]
-    return config.evolve(text=config.text.evolve(encoder=name))

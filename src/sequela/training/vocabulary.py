@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import os
-import shutil
 from pathlib import Path
 from typing import Any
 
 from sequela.errors import LockedError
 from sequela.modalities.text import load_tokenizer
-from sequela.storage import fingerprint
+from sequela.storage import atomic_folder, fingerprint
 from sequela.training.run import Run
 
 
@@ -27,10 +25,8 @@ def keep_tokenizer(tokenizer: Any, run: Run) -> None:
     folder = _folder(run)
     if tokenizer is None or folder.exists():
         return
-    temporary = folder.with_name(f".tokenizer.{os.getpid()}.part")
-    shutil.rmtree(temporary, ignore_errors=True)
-    tokenizer.save_pretrained(temporary)
-    temporary.replace(folder)
+    with atomic_folder(folder) as temporary:
+        tokenizer.save_pretrained(temporary)
 
 
 def kept_tokenizer(run: Run, expected: str | None) -> Any:

@@ -1,0 +1,190 @@
+"""Numbers of an evaluation as tables for the terminal."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from rich.markup import escape
+from rich.table import Table
+
+_SHOWN = {
+    "auc": "AUC",
+    "accuracy": "ACC",
+    "sensitivity": "sens.",
+    "specificity": "spec.",
+    "harrell_c": "C",
+}
+
+
+def performance(content: dict[str, Any]) -> list[Table | str]:
+    """The performance of every model as a table for the terminal, and what must be said with it."""
+    return [_performance(content), *_remarks(content)]
+
+
+def _performance(content: dict[str, Any]) -> Table:
+    models = content["models"]
+    table = Table("model", *_SHOWN.values(), "HR", box=None, pad_edge=False)
+    for model in models:
+        ratio = model["risk_groups"].get("hazard_ratio") or {}
+        cells = [stacked(model["metrics"][name]) for name in _SHOWN]
+        table.add_row(escape(model["name"]), *cells, stacked(ratio, digits=2))
+    return table
+
+
+def _remarks(content: dict[str, Any]) -> list[str]:
+    warnings = {
+        f"{model['name']}: {warning}"
+        for model in content["models"]
+        for warning in model["warnings"]
+    }
+    undefined = [
+        f"undefined: {each['model']} {each['metric']}: {each['reason']}"
+        for each in content["undefined"]
+    ]
+    return [escape(line) for line in (*sorted(warnings), *undefined[:10])]
+
+
+def page(content: dict[str, Any]) -> list[Table | str]:
+    """Everything that an evaluation prints: a table a kind of number, then what must be said."""
+    tables = [
+        _patients(content),
+        _performance(content),
+        _probabilities(content),
+        _recalibrated(content),
+        _bounds(content),
+        *subgroups(content),
+        *(differences(each) for each in content["comparisons"]),
+    ]
+    return [*(each for each in tables if each.row_count), *_remarks(content)]
+
+
+def _patients(content: dict[str, Any]) -> Table:
+    heads = ("model", "evidence", "patients", "events", "follow-up", "horizon")
+    table = Table(*heads, box=None, pad_edge=False)
+    for model in content["models"]:
+        counts, median = model["counts"], model["follow_up"]["median"]["value"]
+        table.add_row(
+            escape(model["name"]),
+            model["evidence"]["grade"],
+            str(counts["patients"]),
+            str(counts["events"]),
+            "not reached" if median is None else f"{median:.0f} days",
+            "all follow-up" if model["horizon"] is None else f"{model['horizon']:g} days",
+        )
+    return table
+
+
+_OF_PROBABILITIES = {
+    "uno_c": "Uno C",
+    "brier": "Brier",
+    "ipa": "IPA",
+    "observed_expected": "O/E",
+    "calibration_slope": "slope",
+    "ici": "ICI",
+}
+
+
+def _probabilities(content: dict[str, Any]) -> Table:
+    """Uno's C, and how true predicted probabilities come."""
+    table = Table("model", *_OF_PROBABILITIES.values(), box=None, pad_edge=False)
+    for model in content["models"]:
+        cells = [stacked(model["metrics"][name]) for name in _OF_PROBABILITIES]
+        table.add_row(escape(model["name"]), *cells)
+    return table
+
+
+def _bounds(content: dict[str, Any]) -> Table:
+    """How often conformal lower bounds on the time to the event held."""
+    table = Table("model", "bounds to hold", "held", "median bound", box=None, pad_edge=False)
+    for model in content["models"]:
+        found = model["conformal"]
+        if found["coverage"]["value"] is not None:
+            held, days = interval(found["coverage"]), f"{found['median_bound']:.0f} days"
+            table.add_row(escape(model["name"]), f"{found['level']:.0%}", held, days)
+    return table
+
+
+def _recalibrated(content: dict[str, Any]) -> Table:
+    """Calibration on test patients before and after maps that validation patients fitted."""
+    heads = ("model", "recalibrated by", "Brier", "O/E", "slope")
+    table = Table(*heads, box=None, pad_edge=False)
+    for model in content["models"]:
+        found = model["recalibration"]
+        kept = [(each["name"], each["after"]) for each in found["maps"] if each["after"]]
+        if not kept:
+            continue
+        for name, numbers in [("nothing", found["before"]), *kept]:
+            cells = [stacked(numbers[key]) for key in _RECALIBRATED]
+            table.add_row(escape(model["name"]), name, *cells)
+    return table
+
+
+_RECALIBRATED = ("brier", "observed_expected", "calibration_slope")
+
+
+def subgroups(content: dict[str, Any]) -> list[Table]:
+    """One table for each division of the patients: what every model does in each subgroup."""
+    tables: dict[str, Table] = {}
+    for model in content["models"]:
+        for division in model["subgroups"]:
+            column = division["column"]
+            heads = (column, "patients", "events", "Harrell C", "observed/expected")
+            table = tables.setdefault(column, Table("model", *map(escape, heads), box=None))
+            for group in division["groups"]:
+                cells = [interval(one) for one in group["metrics"].values()]
+                counts = str(group["patients"]), str(group["events"])
+                table.add_row(escape(model["name"]), escape(group["name"]), *counts, *cells)
+    return list(tables.values())
+
+
+def differences(comparison: dict[str, Any], *, only: str = "") -> Table:
+    """One comparison as a table for the terminal; `only` keeps the pairs of one model."""
+    title = f"{comparison['metric']} on {comparison['patients']} patients ({comparison['method']})"
+    over_runs = any(pair["over_runs"]["value"] is not None for pair in comparison["differences"])
+    heads = ["first − second", "difference", "p", "p (Holm)"]
+    heads += ["over folds (Nadeau–Bengio)", "p"] if over_runs else []
+    table = Table(*heads, title=title, box=None)
+    for pair in comparison["differences"]:
+        if only and only not in (pair["first"], pair["second"]):
+            continue
+        p = pair["difference"]["p"]
+        table.add_row(
+            escape(f"{pair['first']} − {pair['second']}"),
+            interval(pair["difference"], sign="+"),
+            probability(p),
+            probability(pair["p_holm"]),
+            *_over_runs(pair["over_runs"] if over_runs else None),
+        )
+    return table
+
+
+def _over_runs(estimate: dict[str, Any] | None) -> tuple[str, ...]:
+    return () if estimate is None else (interval(estimate, sign="+"), probability(estimate["p"]))
+
+
+def interval(estimate: dict[str, Any], *, digits: int = 3, sign: str = "") -> str:
+    """`0.712 (0.634–0.790)`, or `undefined`."""
+    if not estimate or estimate["value"] is None:
+        return "undefined"
+    form = f"{sign}.{digits}f"
+    value = f"{estimate['value']:{form}}"
+    if estimate["low"] is None:
+        return f"{value} (no interval)"
+    return f"{value} ({estimate['low']:{form}} to {estimate['high']:{form}})"
+
+
+def stacked(estimate: dict[str, Any], *, digits: int = 3) -> str:
+    """The same on two lines, narrow enough for a table of many columns."""
+    if not estimate or estimate["value"] is None:
+        return "undefined"
+    value = f"{estimate['value']:.{digits}f}"
+    if estimate["low"] is None:
+        return f"{value}\n[dim]no interval[/]"
+    return f"{value}\n[dim]{estimate['low']:.2f}–{estimate['high']:.2f}[/]"
+
+
+def probability(p: float | None) -> str:
+    """A p-value for the terminal."""
+    if p is None:
+        return "undefined"
+    return "<0.001" if p < 0.001 else f"{p:.3f}"

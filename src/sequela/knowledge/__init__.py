@@ -1,0 +1,1 @@
+"""What reports say and what is known of a cancer: read with evidence, frozen with its origin."""

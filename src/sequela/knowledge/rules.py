@@ -1,0 +1,51 @@
+"""A report read by rules: the embedded default, so that nothing needs a language model."""
+
+from __future__ import annotations
+
+from sequela.knowledge import (
+    histology_rules,
+    invasion_rules,
+    node_rules,
+    receptor_rules,
+    staging_rules,
+    tumour_rules,
+)
+from sequela.knowledge.candidates import Choice, Reader, first, gravest, most_frequent, settle
+from sequela.knowledge.schema import MINIMUM_LENGTH, StructuredReport
+
+VERSION = "rules-1"
+"""Changes whenever the rules may read a report differently."""
+
+_PRESENT = gravest("absent", "present")
+
+_RULES: dict[str, tuple[Reader, Choice]] = {
+    "histology": (histology_rules.histology, first),
+    "size": (tumour_rules.size, most_frequent),
+    "grade": (tumour_rules.grade, most_frequent),
+    "pT": (staging_rules.primary_tumour, staging_rules.most_specific),
+    "pN": (staging_rules.lymph_nodes, staging_rules.most_specific),
+    "pM": (staging_rules.metastasis, staging_rules.most_specific),
+    "stage": (staging_rules.stage, most_frequent),
+    "nodes_examined": (node_rules.examined, node_rules.only),
+    "nodes_positive": (node_rules.positive, node_rules.only),
+    "margins": (invasion_rules.margins, gravest("negative", "close", "positive")),
+    "lymphovascular_invasion": (invasion_rules.vessel_invasion, _PRESENT),
+    "perineural_invasion": (invasion_rules.nerve_invasion, _PRESENT),
+    "necrosis": (invasion_rules.necrosis, _PRESENT),
+    "oestrogen_receptor": (receptor_rules.oestrogen_receptor, most_frequent),
+    "progesterone_receptor": (receptor_rules.progesterone_receptor, most_frequent),
+    "her2": (receptor_rules.her2, most_frequent),
+}
+
+
+def extract_report(text: str) -> StructuredReport:
+    """What a pathology report says, each value with the words that say it.
+
+    Args:
+        text: The report, English, as a scanner read it; under 50 characters it says nothing.
+    """
+    if len(text.strip()) < MINIMUM_LENGTH:
+        return StructuredReport.of(())
+    return StructuredReport.of(
+        settle(field, text, read(text), choose) for field, (read, choose) in _RULES.items()
+    )

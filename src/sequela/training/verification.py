@@ -1,0 +1,110 @@
+"""Whether a run's or a work folder's files are what was written, and belong together."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import polars as pl
+
+from sequela.cohort.splits import Splits
+from sequela.errors import DataError, SequelaError
+from sequela.evaluation.predictions import Predictions
+from sequela.seal import SEAL, broken_seals
+from sequela.training.run import Run
+
+_INPUTS = {"splits": "division", "pixels": "pixel policy"}
+
+
+@dataclass(frozen=True)
+class Verification:
+    """What was looked at in a folder, and what is not as it should be.
+
+    Attributes:
+        sealed: Folders whose files were compared with their checksums, by name.
+        faults: What is wrong, a line each, by file.
+    """
+
+    sealed: tuple[str, ...]
+    faults: tuple[str, ...]
+
+
+def verify(folder: Path) -> Verification:
+    """Check a folder end to end: every sealed file, and that runs and tables fit each other.
+
+    Args:
+        folder: A run's folder, a work folder, or any folder above them.
+
+    Raises:
+        DataError: If nothing below it was ever finished.
+    """
+    sealed = sorted(path.parent for path in folder.rglob(SEAL))
+    if not sealed:
+        raise DataError(
+            f"nothing in {folder.name} was finished, so there is nothing to verify",
+            hint="name a run's folder, or the work folder of a cohort",
+        )
+    faults = [f"{_name(inside, folder)}/{fault}" for inside in sealed for fault in _broken(inside)]
+    works = {path.parent for path in folder.rglob("runs") if path.is_dir()}
+    for work in sorted(works):
+        faults += _disagreements(work)
+    return Verification(tuple(_name(inside, folder) for inside in sealed), tuple(faults))
+
+
+def _name(inside: Path, folder: Path) -> str:
+    return inside.relative_to(folder.parent).as_posix()
+
+
+def _broken(folder: Path) -> tuple[str, ...]:
+    try:
+        return broken_seals(folder)
+    except DataError as error:
+        return (f"{SEAL}: {error.message}",)
+
+
+def _disagreements(work: Path) -> Iterator[str]:
+    """What the files of a work folder say of each other and is not so."""
+    runs = [Run(path.parent) for path in sorted(work.glob("runs/*/identity.json"))]
+    yield from (
+        f"runs/{run.name}: is not finished; the command that began it goes on"
+        for run in runs
+        if not run.finished
+    )
+    finished = [run for run in runs if run.finished]
+    yield from _strangers(work, finished)
+    tables = [run.predictions for run in finished if run.predictions.exists()]
+    if tables and (work / "predictions.parquet").exists():
+        whole = Predictions.read(work / "predictions.parquet").table
+        rows = pl.concat([Predictions.read(table).table for table in tables], how="diagonal")
+        if not _same_rows(whole, rows):
+            yield "predictions.parquet: is not the rows of the runs' tables; predict again"
+
+
+def _strangers(work: Path, runs: list[Run]) -> Iterator[str]:
+    """Runs that were made from other inputs than the work folder holds now."""
+    now = dict(_inputs(work))
+    for run in runs:
+        identity = run.identity()
+        for key, value in now.items():
+            if identity.get(key) not in (None, value):
+                yield f"runs/{run.name}: was made with another {_INPUTS[key]} than stands here"
+
+
+def _inputs(work: Path) -> Iterator[tuple[str, str]]:
+    try:
+        yield "splits", Splits.read(work).fingerprint
+    except (SequelaError, OSError):
+        return
+    record = work / "prepared" / "prepared.json"
+    if record.exists():
+        yield "pixels", json.loads(record.read_text(encoding="utf-8"))["fingerprint"]
+
+
+def _same_rows(one: pl.DataFrame, other: pl.DataFrame) -> bool:
+    if set(one.columns) != set(other.columns):
+        return False
+    keys = ["model", "variant", "repeat", "fold", "seed", "patient_id", "landmark"]
+    columns = sorted(one.columns)
+    return one.select(columns).sort(keys).equals(other.select(columns).sort(keys))

@@ -1,0 +1,79 @@
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from sequela.errors import DataError
+from sequela.evaluation.predictions import Predictions
+from sequela.training.project import Project
+from sequela.training.verification import verify
+
+
+@pytest.fixture
+def work(trained: Project, tmp_path: Path) -> Path:
+    return Path(shutil.copytree(trained.work, tmp_path / "work"))
+
+
+def test_what_training_leaves_is_sealed_and_whole(work: Path) -> None:
+    found = verify(work)
+    assert found.faults == ()
+    runs = {"work/runs/pretrain", "work/runs/lumin", "work/runs/st-r", "work/runs/cox-clinical"}
+    assert runs | {"work/prepared", "work/text-encoder"} == set(found.sealed)
+
+
+def test_a_run_alone_can_be_verified(work: Path) -> None:
+    assert verify(work / "runs" / "lumin").sealed == ("lumin",)
+
+
+def _flip(path: Path) -> None:
+    data = bytearray(path.read_bytes())
+    data[len(data) // 2] ^= 1
+    path.write_bytes(data)
+
+
+def _drop_a_row(path: Path) -> None:
+    whole = Predictions.read(path)
+    Predictions(whole.table[1:], whole.provenance).write(path)
+
+
+def _unfinish(run: Path) -> None:
+    (run / "state.safetensors").write_bytes(b"")
+    (run / "seal.json").unlink()
+
+
+@pytest.mark.parametrize(
+    ("damage", "fault"),
+    [
+        (
+            lambda work: _flip(work / "runs" / "lumin" / "checkpoint.safetensors"),
+            "work/runs/lumin/checkpoint.safetensors: has changed since",
+        ),
+        (
+            lambda work: _flip(work / "prepared" / "images.npy"),
+            "work/prepared/images.npy: has changed since",
+        ),
+        (
+            lambda work: (work / "runs" / "st-r" / "log.jsonl").unlink(),
+            "work/runs/st-r/log.jsonl: is missing",
+        ),
+        (
+            lambda work: _drop_a_row(work / "predictions.parquet"),
+            "predictions.parquet: is not the rows of the runs' tables; predict again",
+        ),
+        (
+            lambda work: _unfinish(work / "runs" / "st-r"),
+            "runs/st-r: is not finished; the command that began it goes on",
+        ),
+    ],
+)
+def test_each_damage_is_named(work: Path, damage: Callable[[Path], None], fault: str) -> None:
+    damage(work)
+    assert fault in verify(work).faults
+
+
+def test_a_folder_in_which_nothing_was_finished_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="nothing to verify"):
+        verify(tmp_path)
