@@ -40,7 +40,7 @@ class SharedBatchNorm(nn.Module):
         """The normalised features."""
         mean, variance = self.running_mean, self.running_var
         if self.training:
-            mean, variance = self._of_all(images.float())
+            mean, variance = self._of_all(images.to(self.running_mean.dtype))
         shape = (1, -1, *(1,) * (images.ndim - 2))
         scale = self.weight * torch.rsqrt(variance + self.eps)
         shift = self.bias - mean * scale
