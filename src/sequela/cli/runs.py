@@ -63,7 +63,7 @@ def prepare(
     from sequela.training import preparation
 
     external = external or run is not None
-    project = _opened(cohort, work, config, overrides, run)
+    project = opened(cohort, work, config, overrides, run)
     if dry_run:
         _tell_estimate(project)
         return
@@ -103,12 +103,12 @@ def pretrain(
     restart: Restart = False,
 ) -> None:
     """Align image and text of training patients' exams (LUMIN, equations 1 to 3)."""
-    project = _opened(cohort, work, config, overrides)
-    with _together(project):
+    project = opened(cohort, work, config, overrides)
+    with together(project):
         if dry_run:
             from sequela.training.planning import plan_pretraining
 
-            _tell_plan(plan_pretraining(project))
+            tell_plan(plan_pretraining(project))
             return
         from sequela.training.stages import pretrain_all
 
@@ -126,13 +126,13 @@ def train(
     restart: Restart = False,
 ) -> None:
     """Train models and baselines to predict the outcome; `lumin` and its rivals by default."""
-    project = _opened(cohort, work, config, overrides)
+    project = opened(cohort, work, config, overrides)
     names = variants or list(DEFAULT_VARIANTS)
-    with _together(project):
+    with together(project):
         if dry_run:
             from sequela.training.planning import plan_training
 
-            _tell_plan(plan_training(project, names))
+            tell_plan(plan_training(project, names))
             return
         from sequela.training.stages import train_all
 
@@ -172,7 +172,7 @@ def predict(
 
     if run and without:
         raise UsageError("--without takes a part from this cohort's own runs, not from --run")
-    project = _opened(cohort, work, config, overrides, run)
+    project = opened(cohort, work, config, overrides, run)
     predictions = (
         predict_external(project, run) if run else predict_all(project, without=without or ())
     )
@@ -199,7 +199,7 @@ def explain(
     from sequela.interpretation.explain import explain as explained
     from sequela.training.run import Run
 
-    project = _opened(cohort, work, config, overrides)
+    project = opened(cohort, work, config, overrides)
     run = Run(project.run_folder(variant, project.folds[0]))
     folder = explained(run, project)
     pictures = sorted(path.name for path in folder.glob("*.png"))
@@ -210,13 +210,14 @@ def explain(
     )
 
 
-def _opened(
+def opened(
     cohort: Path,
     work: Path | None,
     config: Path | None,
     overrides: Sequence[str] | None,
     run: Path | None = None,
 ) -> Project:
+    """The project of a cohort folder, as the configuration and the command line ask."""
     from sequela.settings import read_settings
     from sequela.training.configuration import Configuration
     from sequela.training.project import Project
@@ -226,7 +227,7 @@ def _opened(
 
 
 @contextmanager
-def _together(project: Project) -> Iterator[None]:
+def together(project: Project) -> Iterator[None]:
     """Within, the processes that `torchrun` started work as one; the first alone speaks, ever."""
     from sequela.training import processes
 
@@ -241,7 +242,8 @@ def _finished(runs: Sequence[Run]) -> str:
     return f"finished: {escape(', '.join(run.name for run in runs))}"
 
 
-def _tell_plan(planned: Sequence[Planned]) -> None:
+def tell_plan(planned: Sequence[Planned]) -> None:
+    """Print what would be run."""
     seconds = sum(plan.seconds for plan in planned)
     facts = {"runs": [plan.as_json() for plan in planned], "seconds": seconds}
     answer(

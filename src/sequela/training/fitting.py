@@ -89,6 +89,32 @@ class TrainSettings(EncoderFitSettings):
     patience: PositiveInt | None = 5
 
 
+class TextPretrainSettings(FitSettings):
+    """A language model of the cohort's own notes: RadioBERT's recipe, a RoBERTa from scratch.
+
+    Attributes:
+        vocabulary: Tokens of the byte-level BPE, at most.
+        layers: Transformer layers.
+        dim: Width.
+        heads: Attention heads a layer.
+        tokens: Tokens of a text that are read at once; a longer one is read in windows.
+        masked: Share of the words to be guessed.
+        dropout: Share of activations and attentions that training drops.
+    """
+
+    epochs: PositiveInt = 20
+    batch: PositiveInt = 32
+    new_rate: float = Field(1e-4, ge=0)
+    weight_decay: float = Field(0.01, ge=0)
+    vocabulary: int = Field(30522, ge=300)
+    layers: PositiveInt = 12
+    dim: PositiveInt = 768
+    heads: PositiveInt = 12
+    tokens: int = Field(512, ge=8)
+    masked: float = Field(0.15, gt=0, lt=1)
+    dropout: float = Field(0.1, ge=0, lt=1)
+
+
 class MachineSettings(Settings):
     """Where and how the work is done; never part of what a run is.
 

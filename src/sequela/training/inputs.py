@@ -11,6 +11,7 @@ import polars as pl
 from jaxtyping import Bool, Float
 
 from sequela.cohort.patient import Case
+from sequela.encoders.text import require_fit
 from sequela.errors import DataError, UsageError
 from sequela.modalities.cases import CaseInputs, ExamInputs, TokenisedTexts
 from sequela.modalities.clinical import ClinicalScaler, rows_of
@@ -84,6 +85,8 @@ def require_modalities(config: ModelConfig, sources: Sources, what: str) -> None
             f"but the cohort's cases have no {' and no '.join(lacking)}",
             hint=f"add them to the cohort, or choose another variant: {_READERS[left]}",
         )
+    if config.text is not None and sources.tokenizer is not None:
+        require_fit(config.text, sources.tokenizer, sources.text.tokens)
 
 
 def with_covariates(config: ModelConfig, clinical: ClinicalSource | None) -> ModelConfig:

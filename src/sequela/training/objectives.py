@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol, cast, runtime_checkable
@@ -187,6 +188,47 @@ class Alignment:
         losses = [(float(self.loss(model, outputs, rows)), len(rows)) for rows, outputs in found]
         exams = sum(count for _, count in losses)
         return {"loss": sum(loss * count for loss, count in losses) / exams} if exams else {}
+
+    def conclude(
+        self, model: nn.Module, load: Callable[[Sequence[Rows]], Loaded]
+    ) -> dict[str, Any]:
+        """Nothing: the weights say it all."""
+        return {}
+
+
+@dataclass(frozen=True)
+class MaskedLanguage:
+    """Hidden words of notes guessed from those around them."""
+
+    examples: Examples
+
+    def training_batches(self, epoch: int) -> list[Rows]:
+        """Training windows in an order of the epoch's own."""
+        chosen = self.examples
+        return shuffled_batches(chosen.train, chosen.batch, chosen.seed, epoch)
+
+    def validation_batches(self) -> list[Rows]:
+        """Validation windows in their order."""
+        return ordered_batches(self.examples.validation, self.examples.batch)
+
+    def outputs(self, model: nn.Module, batch: Batch) -> Outputs:
+        """The surprise at each window's hidden words, and how many it has."""
+        surprise, words = model(batch)
+        return _full(surprise), words
+
+    def loss(self, model: nn.Module, outputs: Outputs, rows: Rows) -> Float[Tensor, ""]:
+        """The mean surprise at a hidden word."""
+        surprise, words = outputs
+        return surprise.sum() / words.sum().clamp(min=1)
+
+    def validate(self, model: nn.Module, found: Judged) -> dict[str, float]:
+        """The mean surprise and the perplexity, nothing where there are no windows."""
+        if not found:
+            return {}
+        loss = float(sum(outputs[0].sum() for _, outputs in found)) / max(
+            1.0, float(sum(outputs[1].sum() for _, outputs in found))
+        )
+        return {"loss": loss, "perplexity": math.exp(loss)}
 
     def conclude(
         self, model: nn.Module, load: Callable[[Sequence[Rows]], Loaded]

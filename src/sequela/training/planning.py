@@ -13,6 +13,8 @@ import torch
 from sequela.training import processes
 from sequela.training.baselines import baseline_name
 from sequela.training.fit_run import weight_bytes
+from sequela.training.language import NAME as LANGUAGE
+from sequela.training.language import reading
 from sequela.training.loop import Fit, step_seconds
 from sequela.training.pretraining import NAME, aligning
 from sequela.training.project import Fold, Project
@@ -75,6 +77,15 @@ def plan_pretraining(project: Project) -> list[Planned]:
     """What `pretrain_all` would do."""
     torch.set_num_threads(processes.threads(project.configuration.machine.cores))
     return [plan_alignment(project, fold) for fold in project.folds]
+
+
+def plan_language(project: Project) -> list[Planned]:
+    """What `pretrain_text_all` would do."""
+    torch.set_num_threads(processes.threads(project.configuration.machine.cores))
+    return [
+        _planned(Run(project.run_folder(LANGUAGE, fold)), reading(project, fold).task)
+        for fold in project.folds
+    ]
 
 
 def plan_training(project: Project, variants: Sequence[str]) -> list[Planned]:

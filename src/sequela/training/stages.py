@@ -19,6 +19,7 @@ from sequela.progress import Advance, stage
 from sequela.training import processes
 from sequela.training.baselines import baseline_name, train_baseline
 from sequela.training.configuration import Configuration
+from sequela.training.language import pretrain_text
 from sequela.training.prediction import collect_predictions, predict
 from sequela.training.pretraining import pretrain
 from sequela.training.project import Fold, Project
@@ -54,6 +55,23 @@ def pretrain_all(
     epochs = project.configuration.pretrain.epochs * len(folds)
     with stage("Aligning images and texts", epochs) as advance:
         return [pretrain(project, fold, advance, restart=restart) for fold in folds]
+
+
+def pretrain_text_all(
+    project: Project, *, folds: Sequence[Fold] | None = None, restart: bool = False
+) -> list[Path]:
+    """Train a tokenizer and a language model, once a fold; their folders.
+
+    Args:
+        project: Prepared.
+        folds: All by default.
+        restart: Throw away what stands in the runs' folders.
+    """
+    torch.set_num_threads(processes.threads(project.configuration.machine.cores))
+    folds = folds or project.folds
+    epochs = project.configuration.pretrain_text.epochs * len(folds)
+    with stage("Training the language model", epochs) as advance:
+        return [pretrain_text(project, fold, advance, restart=restart) for fold in folds]
 
 
 def train_all(

@@ -216,7 +216,7 @@ def starts_aligned(member: Member) -> bool:
     """Whether a member's weights come from an alignment."""
     if baseline_name(member.variant):
         return False
-    from sequela.models.lumin import variant
+    from sequela.models.build import variant
 
     config = variant(member.variant, member.project.configuration.model)
     return config.pretrained_alignment
