@@ -13,7 +13,18 @@ import typer
 from typer.exceptions import Abort, TyperException
 
 import sequela
-from sequela.cli import cohorts, demonstration, keeping, machine, numbers, runs, scrutiny, studies
+from sequela.cli import (
+    cohorts,
+    demonstration,
+    keeping,
+    knowledge,
+    language,
+    machine,
+    numbers,
+    runs,
+    scrutiny,
+    studies,
+)
 from sequela.cli.answers import as_json, complain
 from sequela.errors import InterruptedRunError, ResourceLimitError, SequelaError, UsageError
 from sequela.progress import quiet
@@ -28,7 +39,18 @@ app = typer.Typer(
     rich_markup_mode="markdown",
     pretty_exceptions_enable=False,
 )
-for room in (demonstration, machine, cohorts, runs, numbers, studies, keeping, scrutiny):
+for room in (
+    demonstration,
+    machine,
+    cohorts,
+    knowledge,
+    language,
+    runs,
+    numbers,
+    studies,
+    keeping,
+    scrutiny,
+):
     room.add_to(app)
 
 

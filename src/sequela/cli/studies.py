@@ -9,7 +9,7 @@ import typer
 from rich.markup import escape
 
 from sequela.cli.answers import answer
-from sequela.cli.numbers import performance
+from sequela.cli.number_tables import performance
 from sequela.cli.words import DryRun, Overrides, Work
 from sequela.errors import DataError
 

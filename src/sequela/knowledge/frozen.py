@@ -84,7 +84,7 @@ class FrozenKnowledge:
 
     def _reports(self) -> dict[str, Any]:
         return {
-            patient: _FINDINGS.dump_python(report.known, mode="json")
+            patient: _FINDINGS.dump_python(_told(report), mode="json")
             for patient, report in sorted(self.reports.items())
         }
 
@@ -93,6 +93,10 @@ class FrozenKnowledge:
             cancer: _CLAIMS.dump_python(claims, mode="json")
             for cancer, claims in sorted(self.claims.items())
         }
+
+
+def _told(report: StructuredReport) -> tuple[Finding, ...]:
+    return tuple(finding for finding in report.findings.values() if finding.told)
 
 
 def _content(file: Path) -> dict[str, Any]:
@@ -113,7 +117,7 @@ def _content(file: Path) -> dict[str, Any]:
 def _report(rows: Any) -> StructuredReport:
     findings = _FINDINGS.validate_python(rows)
     for finding in findings:
-        if not FIELDS[finding.field].admits(finding.value):
+        if finding.known and not FIELDS[finding.field].admits(finding.value):
             raise KeyError(finding.field)
     return StructuredReport.of(findings)
 

@@ -11,6 +11,7 @@ from sequela.knowledge import (
     tumour_rules,
 )
 from sequela.knowledge.candidates import Choice, Reader, first, gravest, most_frequent, settle
+from sequela.knowledge.instructions import without_instructions
 from sequela.knowledge.schema import MINIMUM_LENGTH, StructuredReport
 
 VERSION = "rules-1"
@@ -18,7 +19,7 @@ VERSION = "rules-1"
 
 _PRESENT = gravest("absent", "present")
 
-_RULES: dict[str, tuple[Reader, Choice]] = {
+RULES: dict[str, tuple[Reader, Choice]] = {
     "histology": (histology_rules.histology, first),
     "size": (tumour_rules.size, most_frequent),
     "grade": (tumour_rules.grade, most_frequent),
@@ -38,6 +39,9 @@ _RULES: dict[str, tuple[Reader, Choice]] = {
 }
 
 
+"""What reads each field, and which of several sightings is believed."""
+
+
 def extract_report(text: str) -> StructuredReport:
     """What a pathology report says, each value with the words that say it.
 
@@ -46,6 +50,7 @@ def extract_report(text: str) -> StructuredReport:
     """
     if len(text.strip()) < MINIMUM_LENGTH:
         return StructuredReport.of(())
+    data = without_instructions(text)
     return StructuredReport.of(
-        settle(field, text, read(text), choose) for field, (read, choose) in _RULES.items()
+        settle(field, text, read(data), choose) for field, (read, choose) in RULES.items()
     )

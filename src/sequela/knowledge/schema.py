@@ -170,6 +170,11 @@ class Finding:
         return self.value != UNKNOWN
 
     @property
+    def told(self) -> bool:
+        """Whether the report says it, or a person has looked and found that it does not."""
+        return self.known or self.review != "unreviewed"
+
+    @property
     def sentence(self) -> str:
         """Label and value, as a text encoder reads them."""
         return f"{FIELDS[self.field].label}: {self.value}"
@@ -184,7 +189,7 @@ class StructuredReport:
     @classmethod
     def of(cls, found: Iterable[Finding]) -> StructuredReport:
         """A report of these findings; every other field is unknown."""
-        known = {finding.field: finding for finding in found if finding.known}
+        known = {finding.field: finding for finding in found if finding.told}
         return cls({name: known.get(name, Finding(name)) for name in FIELDS})
 
     def value(self, name: str) -> str:

@@ -25,6 +25,7 @@ from sequela.report.results import ModelResult, read_results
 from sequela.report.study_section import study_section
 from sequela.report.survival_curves import survival_figure
 from sequela.report.tripod import checklist
+from sequela.report.trust import trust
 from sequela.report.wording import headline, main_model, verdict
 from sequela.storage import write_text
 
@@ -93,6 +94,7 @@ def _contents(evidence: Evidence, drawn: Drawings | None) -> dict[str, Any]:
     evaluation = evidence.evaluation
     results = read_results(evaluation)
     sets = read_comparisons(evaluation, results)
+    about = _about(results)
     return {
         "version": __version__,
         "title": str(evidence.manifest.get("name") or "Predictions"),
@@ -106,8 +108,9 @@ def _contents(evidence: Evidence, drawn: Drawings | None) -> dict[str, Any]:
         "card": model_card(evidence, results),
         "tripod": checklist(evidence, results),
         "provenance": provenance(evidence, results),
+        **about,
+        **trust(evidence, results, about["main"]),
         "study": study_section(evaluation, evidence.study),
-        **_about(results),
         **_cohort(evidence),
         **_explanations(evidence),
         **(drawings(evidence, results) if drawn is None else drawn),
