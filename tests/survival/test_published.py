@@ -251,8 +251,9 @@ def of_crr(kind: str, feature: str) -> float:
 
 def stopped_as_crr(covariates: np.ndarray, time: np.ndarray, event: np.ndarray) -> np.ndarray:
     """Coefficients where crr stops, whose own are converged to some 1e-8 only."""
-    curve = fine_gray._Censoring.of(time, event, "breslow")
-    sets = fine_gray._exposure(time, event, 1, "breslow", curve)
+    order = np.argsort(time, kind="stable")
+    covariates, time, event = covariates[order], time[order], event[order]
+    sets, _ = fine_gray._exposure(time, event, np.zeros(len(time), dtype=int), 1, "breslow", None)
     coefficients = np.zeros(covariates.shape[1])
     for _ in range(10):
         here = partial_likelihood(covariates, coefficients, sets)
