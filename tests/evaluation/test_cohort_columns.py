@@ -1,62 +1,51 @@
+"""What a cohort's own tables give to divide predictions by."""
+
 from __future__ import annotations
 
-from pathlib import Path
-
 import polars as pl
+import pytest
 
-from sequela.cohort.cohort import Cohort
-from sequela.cohort.manifest import Manifest
-from sequela.cohort.patient import Exam, Image, Patient, Text
+from sequela.cohort.cohort import Cohort, read_cohort
 from sequela.evaluation.cohort_columns import column_of, usual_columns
-from sequela.evaluation.subgroups import NOT_KNOWN, Division
-
-IMAGE = (Image("i", "L", "CC", Path("i.dcm")),)
-
-
-def text(available: float) -> tuple[Text, ...]:
-    return (Text("t", 0.0, available, "note", "a mass", "en"),)
+from sequela.simulation.cohort import simulate
+from sequela.simulation.settings import SimulationSettings
 
 
-def cohort() -> Cohort:
-    """One patient is photographed first and written about later, one the other way round."""
-    first = Patient("a", "", (Exam("1", 0.0, "MG", "", IMAGE, text(50.0)),), ())
-    exams = (Exam("2", 0.0, "MR", "", (), ()), Exam("3", 100.0, "MG", "", IMAGE, ()))
-    patients = (first, Patient("b", "", exams, text(0.0)), Patient("c", "", (), ()))
-    manifest = Manifest.model_validate({"name": "three", "tables": {}})
-    names = pl.DataFrame({"patient_id": ["a", "b", "c"]})
-    return Cohort(Path("/nowhere"), manifest, patients, names, pl.DataFrame(), "")
+@pytest.fixture(scope="module")
+def cohort(tmp_path_factory: pytest.TempPathFactory) -> Cohort:
+    folder = tmp_path_factory.mktemp("columns") / "cohort"
+    simulate(SimulationSettings(patients=40, seed=2, images=False), folder)
+    exams = pl.read_csv(folder / "exams.csv", infer_schema=False)
+    first = pl.col("day").cast(pl.Float64).rank("ordinal").over("patient_id") == 1
+    named = pl.when(first).then(pl.lit("old")).otherwise(pl.lit("new"))
+    exams.with_columns(named.alias("vendor")).write_csv(folder / "exams.csv")
+    return read_cohort(folder)
 
 
-ROWS = pl.DataFrame(
-    {"patient_id": ["a", "a", "b", "b", "c", "z"], "landmark": [0.0, 60.0, 0.0, 100.0, 0.0, 0.0]}
-)
-
-
-def told(column: str) -> dict[tuple[str, float], str]:
-    table = column_of(cohort(), column, ROWS)
+def test_the_vendor_is_that_of_the_last_exam_up_to_the_landmark(cohort: Cohort) -> None:
+    seen = [patient for patient in cohort.patients if len(patient.exams) > 1]
+    rows = pl.DataFrame(
+        {
+            "patient_id": [patient.patient_id for patient in seen for _ in range(3)],
+            "landmark": [
+                day
+                for patient in seen
+                for day in (-1e6, patient.exams[0].day, patient.exams[1].day + 0.5)
+            ],
+        }
+    )
+    table = column_of(cohort, "vendor", rows)
     assert table is not None
-    return {(name, landmark): value for name, landmark, value in table.iter_rows()}
+    found = rows.join(table, on=["patient_id", "landmark"], how="left", maintain_order="left")
+    assert len(seen) > 5
+    assert found["vendor"].to_list() == ["", "old", "new"] * len(seen)
 
 
-def test_what_can_be_read_is_what_was_there_at_the_landmark() -> None:
-    assert told("available") == {
-        ("a", 0.0): "image only",
-        ("a", 60.0): "image and text",
-        ("b", 0.0): "text only",
-        ("b", 100.0): "image and text",
-        ("c", 0.0): "neither image nor text",
-        ("z", 0.0): "",
-    }
-
-
-def test_the_modality_is_that_of_the_last_exam() -> None:
-    found = told("modality")
-    assert (found["b", 0.0], found["b", 100.0], found["c", 0.0]) == ("MR", "MG", "")
-
-
-def test_patterns_that_differ_are_among_the_usual_subgroups() -> None:
-    assert set(usual_columns(cohort())) == {"modality", "available"}
-    table = column_of(cohort(), "available", ROWS)
-    assert table is not None
-    order = Division.of("available", table).order
-    assert set(order) >= {"image and text", "image only", "text only", NOT_KNOWN}
+def test_usual_columns_are_what_is_declared_and_varies(cohort: Cohort) -> None:
+    usual = usual_columns(cohort)
+    assert "vendor" in usual
+    of_patients = set(usual) - {"vendor", "modality", "available"}
+    assert all(column_of(cohort, name, pl.DataFrame()) is not None for name in of_patients)
+    numeric = {name for name, one in cohort.manifest.clinical.items() if one.kind == "numeric"}
+    assert set(usual) & numeric <= {"age", "year"}
+    assert column_of(cohort, "nowhere", pl.DataFrame()) is None

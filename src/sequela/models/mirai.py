@@ -98,7 +98,8 @@ class ViewEncoder(nn.Module):
         mask = batch.view_mask
         vectors = self.projection.weight.new_zeros((*mask.shape, self.projection.out_features))
         if mask.any():
-            vectors[mask] = self.projection(self.backbone(normalised(batch.views[mask])))
+            found = self.projection(self.backbone(normalised(batch.views[mask])))
+            vectors[mask] = found.to(vectors.dtype)  # autocast may have left it in half
         return vectors, mask
 
 

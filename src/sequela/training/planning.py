@@ -10,8 +10,11 @@ from typing import Any
 
 import torch
 
+from sequela.training import processes
 from sequela.training.baselines import baseline_name
 from sequela.training.fit_run import weight_bytes
+from sequela.training.language import NAME as LANGUAGE
+from sequela.training.language import reading
 from sequela.training.loop import Fit, step_seconds
 from sequela.training.pretraining import NAME, aligning
 from sequela.training.project import Fold, Project
@@ -72,14 +75,23 @@ class Planned:
 
 def plan_pretraining(project: Project) -> list[Planned]:
     """What `pretrain_all` would do."""
-    torch.set_num_threads(project.configuration.machine.cores)
+    torch.set_num_threads(processes.threads(project.configuration.machine.cores))
     return [plan_alignment(project, fold) for fold in project.folds]
+
+
+def plan_language(project: Project) -> list[Planned]:
+    """What `pretrain_text_all` would do."""
+    torch.set_num_threads(processes.threads(project.configuration.machine.cores))
+    return [
+        _planned(Run(project.run_folder(LANGUAGE, fold)), reading(project, fold).task)
+        for fold in project.folds
+    ]
 
 
 def plan_training(project: Project, variants: Sequence[str]) -> list[Planned]:
     """What `train_all` would do; runs side by side take less than their sum."""
     require_known(variants)
-    torch.set_num_threads(project.configuration.machine.cores)
+    torch.set_num_threads(processes.threads(project.configuration.machine.cores))
     names = with_members(variants)
     return [plan_run(project, name, fold) for name in names for fold in project.folds]
 

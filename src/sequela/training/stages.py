@@ -17,8 +17,10 @@ from sequela.models.build import VARIANTS, LateFusionConfig, model_config
 from sequela.models.late_fusion import MEMBERS
 from sequela.models.removal import removable
 from sequela.progress import Advance, stage
+from sequela.training import processes
 from sequela.training.baselines import baseline_name, train_baseline
 from sequela.training.configuration import Configuration
+from sequela.training.language import pretrain_text
 from sequela.training.late_fusion import train_late_fusion
 from sequela.training.prediction import collect_predictions, predict
 from sequela.training.pretraining import pretrain
@@ -50,11 +52,28 @@ def pretrain_all(
         folds: All by default.
         restart: Throw away what stands in the runs' folders.
     """
-    torch.set_num_threads(project.configuration.machine.cores)
+    torch.set_num_threads(processes.threads(project.configuration.machine.cores))
     folds = folds or project.folds
     epochs = project.configuration.pretrain.epochs * len(folds)
     with stage("Aligning images and texts", epochs) as advance:
         return [pretrain(project, fold, advance, restart=restart) for fold in folds]
+
+
+def pretrain_text_all(
+    project: Project, *, folds: Sequence[Fold] | None = None, restart: bool = False
+) -> list[Path]:
+    """Train a tokenizer and a language model, once a fold; their folders.
+
+    Args:
+        project: Prepared.
+        folds: All by default.
+        restart: Throw away what stands in the runs' folders.
+    """
+    torch.set_num_threads(processes.threads(project.configuration.machine.cores))
+    folds = folds or project.folds
+    epochs = project.configuration.pretrain_text.epochs * len(folds)
+    with stage("Training the language model", epochs) as advance:
+        return [pretrain_text(project, fold, advance, restart=restart) for fold in folds]
 
 
 def train_all(
@@ -85,7 +104,11 @@ def train_all(
     epochs = len(quick) + len(fused) + len(slow) * project.configuration.train.epochs
     with stage("Training", epochs) as advance:
         for name, fold in quick:
-            train_one(project, name, fold, advance, restart=restart)
+            processes.by_first(
+                lambda name=name, fold=fold: train_one(  # type: ignore[misc]
+                    project, name, fold, advance, restart=restart
+                )
+            )
         _train(project, slow, advance, restart=restart)
         for name, fold in fused:
             train_one(project, name, fold, advance, restart=restart)
@@ -197,8 +220,8 @@ def _train(
 ) -> None:
     machine = project.configuration.machine
     jobs = machine.jobs_for(len(pairs))
-    if jobs < 2:
-        torch.set_num_threads(machine.cores)
+    if jobs < 2 or processes.count() > 1:
+        torch.set_num_threads(processes.threads(machine.cores))
         for variant, fold in pairs:
             train(project, variant, fold, advance, restart=restart)
         return
