@@ -54,7 +54,7 @@ def test_every_parameter_of_every_variant_receives_a_gradient(
     assert without == []
 
 
-@pytest.mark.parametrize("name", ["lumin", "l-b", "lumin-t", "st-b"])
+@pytest.mark.parametrize("name", VARIANTS)
 def test_a_patient_alone_equals_the_patient_in_a_batch(
     name: str, full: LuminConfig, make_batch: MakeBatch
 ) -> None:
@@ -132,7 +132,7 @@ def test_two_exams_through_the_form_for_many_are_the_papers_form(
     names = {name.replace("@2", "@4"): name for name in theirs.parts}
     for name, short in names.items():
         assert torch.equal(ours.parts[name], theirs.parts[short]), name
-    torch.testing.assert_close(ours.logits, theirs.logits, atol=1e-6, rtol=1e-6)
+    assert torch.equal(ours.logits, theirs.logits)
 
 
 def test_exams_before_the_last_ones_are_not_seen(full: LuminConfig, make_batch: MakeBatch) -> None:
@@ -153,6 +153,38 @@ def test_more_exams_matter_where_more_are_seen(full: LuminConfig, make_batch: Ma
     assert {"first", "between@2", "between@3", "second", "image@3"} <= set(output.parts)
     moved = replace(batch, day=batch.day * torch.tensor([1.0, 2.0, 1.0, 1.0]))
     assert not torch.equal(output.logits[0], model(moved).logits[0])
+
+
+def test_swapped_exams_swap_their_tokens_and_leave_what_stays(
+    full: LuminConfig, make_batch: MakeBatch
+) -> None:
+    model, batch = built(full), make_batch()
+    first, second = (model.temporal.parts[name] for name in ("first", "second"))  # type: ignore[union-attr]
+    second.load_state_dict(first.state_dict())
+    swapped = Batch(
+        **{
+            field.name: value if field.name == "day" else value.flip(1)
+            for field in fields(Batch)
+            if (value := getattr(batch, field.name)) is not None
+        }
+    )
+    ours, theirs = model(batch).parts, model(swapped).parts
+    for part in CROSS_MODAL:
+        torch.testing.assert_close(ours[f"{part}@1"][0], theirs[f"{part}@2"][0])
+    torch.testing.assert_close(ours["invariant"][0], theirs["invariant"][0])
+    torch.testing.assert_close(ours["first"][0], theirs["second"][0])
+    assert not torch.allclose(ours["varying"][0], theirs["varying"][0])
+
+
+@pytest.mark.parametrize("orientation", ["literal", "cohort-individual"])
+def test_both_orientations_of_the_gate_can_be_had(
+    orientation: str, full: LuminConfig, make_batch: MakeBatch
+) -> None:
+    model = built(full.evolve(gate=orientation))
+    other = built(full)
+    other.load_state_dict(model.state_dict())
+    same = torch.equal(model(make_batch()).logits, other(make_batch()).logits)
+    assert same == (orientation == "literal")
 
 
 @pytest.mark.parametrize("name", [name for name in VARIANTS if "-without-" in name])
@@ -189,7 +221,7 @@ def test_a_variant_that_reads_what_the_model_lacks_is_refused(full: LuminConfig)
         variant("lumen", full)
 
 
-@pytest.mark.parametrize("name", ["lumin", "st-r"])
+@pytest.mark.parametrize("name", VARIANTS)
 def test_eight_patients_can_be_learnt_by_heart(
     name: str, full: LuminConfig, make_batch: MakeBatch
 ) -> None:
@@ -200,6 +232,8 @@ def test_eight_patients_can_be_learnt_by_heart(
     for _ in range(60):
         optimizer.zero_grad()
         loss = F.binary_cross_entropy_with_logits(model(batch).logits[:, 0], label)
+        if loss.item() < 0.05:
+            break
         loss.backward()
         optimizer.step()
     assert loss.item() < 0.05

@@ -38,7 +38,8 @@ By = Annotated[
     list[str] | None,
     typer.Option(
         metavar="COLUMN[,COLUMN]...",
-        help="Numbers by subgroup: columns of the CSV; or, of a cohort, covariates, site, vendor. "
+        help="Numbers by subgroup: columns of the CSV; or, of a cohort, covariates, site, vendor, "
+        "modality, available (images, texts or both). "
         "A cohort has the usual ones by default; `--by ''` asks for none.",
     ),
 ]

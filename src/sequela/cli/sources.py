@@ -106,7 +106,8 @@ def _division(column: str, sources: Sequence[Source], mapping: Mapping[str, str]
             return Division.of(column, table)
     raise UsageError(
         f"there is no column {column} beside these predictions",
-        hint="name a column of the CSV; or, of a cohort, a covariate, site or vendor",
+        hint="name a column of the CSV; or, of a cohort, a covariate, site, vendor, modality or "
+        "available",
     )
 
 

@@ -252,6 +252,7 @@ def _aggregation(config: LuminConfig, parts: int) -> TransformerAggregation | Ml
         return TransformerAggregation(config.dim, config.layers, config.heads, config.dropout)
     specific = {"first", "second"} & set(config.temporal)
     single = len(config.temporal) - len(specific)
-    count = config.exams * parts + single + (config.exams - 1) * len(specific) + config.clinical
+    at_exams = config.exams - (len(specific) == 1) if specific else 0
+    count = config.exams * parts + single + at_exams + config.clinical
     complete = config.exams == 1 and not config.clinical
     return MlpAggregation(config.dim, count, config.dropout, complete=complete)
