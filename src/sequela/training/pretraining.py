@@ -12,6 +12,7 @@ from jaxtyping import Int
 from sequela.errors import DataError, UsageError
 from sequela.modalities.cases import ExamInputs
 from sequela.modalities.text import joined
+from sequela.models.build import LuminConfig
 from sequela.models.contrastive import AlignmentModel
 from sequela.progress import Advance
 from sequela.training.configuration import ALIGNED
@@ -46,7 +47,7 @@ def aligning(project: Project, fold: Fold) -> Aligning:
     tokenizer = project.tokenizer(fold)
     sources = Sources(project.store, tokenizer, configuration.text)
     config = project.model(fold)
-    if config.image is None or config.text is None:
+    if not isinstance(config, LuminConfig) or config.image is None or config.text is None:
         raise UsageError(
             "pre-training reads image and text; the cohort or the model section leaves one out",
             hint="give both model.image and model.text, or leave out pre-training",
