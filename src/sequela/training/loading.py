@@ -8,6 +8,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Protocol, runtime_checkable
 
 from sequela.modalities.batch import Batch, Sample, collate
+from sequela.modalities.patient_inputs import PatientInputs
 from sequela.training.sampling import Rows
 
 _AHEAD = 2
@@ -28,6 +29,8 @@ class Inputs(Protocol):
 
 def load_batch(inputs: Inputs, rows: Rows) -> Batch:
     """The examples of `rows`, padded to each other."""
+    if isinstance(inputs, PatientInputs):
+        return inputs.batch(rows)
     return collate([inputs[int(row)] for row in rows])
 
 
