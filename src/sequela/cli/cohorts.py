@@ -203,6 +203,25 @@ def import_table(
     _tell_imported(imported(source, out, mapping), out)
 
 
+@imports.command("tcga")
+def import_tcga(
+    source: Source,
+    out: OutCohort,
+    cancer: Annotated[str, typer.Option(help="A cancer type to keep, as KIRC.")] = "",
+    unit: Annotated[
+        str, typer.Option(help="The column of STAR counts to take.")
+    ] = "tpm_unstranded",
+    copy: Annotated[
+        bool, typer.Option("--copy", help="Copy slides and features instead of linking them.")
+    ] = False,
+) -> None:
+    """Downloads of TCGA: TCGA-CDR or clinical.tsv, STAR counts or a matrix, reports, slides."""
+    from sequela.importers.tcga import import_tcga as imported
+
+    report = imported(source, out, cancer=cancer, unit=unit, transfer="copy" if copy else "link")
+    _tell_imported(report, out)
+
+
 def _tell_imported(report: ImportReport, out: Path) -> None:
     from sequela.importers.draft import draft_manifest
 

@@ -89,7 +89,7 @@ def evaluate(
     written = [path, *_reported(path, read)]
     content = evaluation.as_json()
     names = " and ".join(escape(str(each)) for each in written)
-    answer(content, *page(content), f"wrote {names}")
+    answer(content, *page(content, divided=bool(by)), f"wrote {names}")
 
 
 def compare(

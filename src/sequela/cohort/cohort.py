@@ -187,9 +187,11 @@ def _text(row: Row) -> Text:
 def _rows(
     frames: Mapping[str, pl.DataFrame], name: str, *, exam_id: bool | None = None
 ) -> Iterator[Row]:
-    """The rows of a table, in order; of texts, those that name an exam or those that do not."""
+    """The rows of a table, in order; of texts that are not blank, those with or without an exam."""
     rows = frames[name].iter_rows(named=True) if name in frames else iter(())
-    return (row for row in rows if exam_id is None or (row.get("exam_id") is not None) == exam_id)
+    if exam_id is None:
+        return rows
+    return (row for row in rows if row["text"] and (row.get("exam_id") is not None) == exam_id)
 
 
 def _collected(

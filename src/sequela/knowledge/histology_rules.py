@@ -110,5 +110,6 @@ def histology(text: str) -> Iterator[Candidate]:
         for match in pattern.finditer(text):
             before = text[max(0, match.start() - 80) : match.start()]
             if not _DENIED.search(before.rpartition(".")[2]):
-                rank = 0 if _LABEL.search(before) else _GENERAL.get(name, 1)
+                general = _GENERAL.get(name, 1)
+                rank = 0 if general in (1, 3) and _LABEL.search(before) else general
                 yield Candidate(name, match.start(), match.end(), rank)

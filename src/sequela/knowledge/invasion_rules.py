@@ -14,9 +14,14 @@ _VESSELS = re.compile(
     r"(?:vascular|vessel|space|venous)*"
     r"|angio[\s-]?lymphatic|micro-?vascular|vascular|venous(?: \(large vessel\))?"
     r"|lymphatic(?: \(small vessel\))?|(?:large|small)[\s-]vessel)"
-    rf"[\s\-/]{{0,3}}(?:\((?:large|small) vessel\)\s)?{_INVASION}|\bLVS?I\b",
+    rf"[\s\-/]{{0,3}}(?:\((?:large|small) vessel\)\s)?{_INVASION}"
+    rf"|venous\s?/\s?lymphatic(?: \(large/small vessel\))?\s{_INVASION}"
+    r"|(?:angio|lympho)[\s-]?\w+(?:, \w+)? and perineural invasion|\bLVS?I\b",
     re.IGNORECASE,
 )
+# As in pT2 pN1 L1 V0 R0: lymphatics, veins, residual tumour at the margin.
+_CODES = re.compile(r"\bp?[TN][^.;\n]{1,25}?L\s?(?P<L>[01O])[,\s]*V\s?(?P<V>[01O])")
+_RESIDUAL = re.compile(r"V\s?[01O][\s,.]*R\s?(?P<R>[01O])(?![a-z0-9])")
 _NERVES = re.compile(
     r"(?:peri|intra)[\s-]?neural[\s-]{0,2}(?:invasion|involvement|infiltration)|\bPNI\b",
     re.IGNORECASE,
@@ -26,7 +31,9 @@ _NECROSIS = re.compile(
     r"(?:\b(?:coagulative|tumou?r|confluent|geographic)[\s-]{1,2})*\bnecrosis\b",
     re.IGNORECASE,
 )
-_MARGIN = re.compile(r"\bmargins?\b|\bline of resection\b|\bresection lines?\b", re.IGNORECASE)
+_MARGIN = re.compile(
+    r"\bmargins?\b|\bexcision lines?\b|\bline of resection\b|\bresection lines?\b", re.IGNORECASE
+)
 _CLEAR = re.compile(
     r"\b(?:un-?involved|not involved|free|negative|clear|no (?:\w+\s){0,3}(?:tumou?r|carcinoma"
     r"|malignan\w+|involvement|neoplas\w+)|without|tumou?r[\s-]free)\b",
@@ -43,7 +50,7 @@ _REACHED_BEFORE = re.compile(
     re.IGNORECASE,
 )
 _CLEAR_BEFORE = re.compile(
-    r"\b(?:no|negative|free of|without|clear)\b[\w\s,\-()]{0,50}$", re.IGNORECASE
+    r"\b(?:no|negative|free|without|clear)\b[\w\s,\-()]{0,50}$", re.IGNORECASE
 )
 _ASKED = re.compile(r"\b(?:rule out|r/o|question|distance)\b", re.IGNORECASE)
 _CLOSE = re.compile(r"\bclose\b(?!st)", re.IGNORECASE)
@@ -51,7 +58,10 @@ _CLOSE = re.compile(r"\bclose\b(?!st)", re.IGNORECASE)
 
 def vessel_invasion(text: str) -> Iterator[Candidate]:
     """Invasion of lymphatic or blood vessels under the microscope; not of the renal vein."""
-    return _statements(text, _VESSELS)
+    yield from _statements(text, _VESSELS)
+    for match in _CODES.finditer(text):
+        value = "present" if "1" in match["L"] + match["V"] else "absent"
+        yield Candidate(value, match.start(), match.end(), 1)
 
 
 def nerve_invasion(text: str) -> Iterator[Candidate]:
@@ -74,6 +84,8 @@ def _statements(text: str, pattern: re.Pattern[str]) -> Iterator[Candidate]:
 
 def margins(text: str) -> Iterator[Candidate]:
     """Whether tumour reaches a resection margin."""
+    for match in _RESIDUAL.finditer(text):
+        yield Candidate("positive" if match["R"] == "1" else "negative", *match.span())
     for match in _MARGIN.finditer(text):
         before, after = clause_before(text, match.start()), clause_after(text, match.end())
         status = [

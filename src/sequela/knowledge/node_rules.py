@@ -20,7 +20,13 @@ _COUNT = (
     rf"|thirty|forty|none|{'|'.join(sorted(_WORDS, key=len, reverse=True))})"
 )
 _RATIO = rf"(?P<positive>{_COUNT})\s?(?:/|(?:out\s)?of)\s?(?:the\s)?(?P<examined>{_COUNT})"
-_TOTAL = re.compile(rf"total[^.;:]{{0,20}}nodes?[^.;]{{0,20}}?{_RATIO}(?![\d.])", re.IGNORECASE)
+_RATIO_TOO = _RATIO.replace("P<positive>", "P<positive_too>").replace(
+    "P<examined>", "P<examined_too>"
+)
+_TOTAL = re.compile(
+    rf"total[^.;:]{{0,20}}nodes?[^.;]{{0,20}}?{_RATIO}(?![\d.])|lymph nodes?\s?:\s?{_RATIO_TOO}",
+    re.IGNORECASE,
+)
 _NEAR = tuple(
     re.compile(pattern, re.IGNORECASE)
     for pattern in (
@@ -52,8 +58,8 @@ _ALL_CLEAR = re.compile(
 def examined(text: str) -> Iterator[Candidate]:
     """Lymph nodes examined: a stated total, else the only count there is."""
     yield from _labelled(text, _EXAMINED)
-    yield from _ratios(text, "examined")
-    yield from _clear(text, positive=False)
+    ratios = list(_ratios(text, "examined"))
+    yield from ratios or _clear(text, positive=False)
 
 
 def positive(text: str) -> Iterator[Candidate]:
@@ -76,7 +82,8 @@ def _labelled(text: str, pattern: re.Pattern[str]) -> Iterator[Candidate]:
 def _ratios(text: str, name: str) -> Iterator[Candidate]:
     """Totals, and counts of stations; those of several stations only where all hold none."""
     for match in _TOTAL.finditer(text):
-        yield Candidate(_number(match[name]), match.start(), match.end(), 0)
+        count = match[name] or match[f"{name}_too"]
+        yield Candidate(_number(count), match.start(), match.end(), 0)
     matches = [match for pattern in _NEAR for match in pattern.finditer(text)]
     pairs = {(int(_number(each["positive"])), int(_number(each["examined"]))) for each in matches}
     pairs = {pair for pair in pairs if pair[0] <= pair[1]}

@@ -17,6 +17,8 @@ _RESULT = re.compile(
     r"|\bnon-?amplified|(?<!\w)[01]\s?\+|\b0\s?%|\bunamplified|\bno overexpression)",
     re.IGNORECASE,
 )
+_BEFORE = re.compile(r"\b(?P<value>positive|negative)(?: for)?\s$", re.IGNORECASE)
+_ANOTHER = re.compile(r";|\n\s*\n|\b(?:ER|PR|PgR|Ki|estrogen|progesterone|her)\b", re.IGNORECASE)
 _REACH = 60
 
 
@@ -43,7 +45,11 @@ def _any_case(pattern: re.Pattern[str]) -> re.Pattern[str]:
 
 def _results(text: str, pattern: re.Pattern[str]) -> Iterator[Candidate]:
     for match in pattern.finditer(text):
-        after = re.split(r"[.;](?!\d)", text[match.end() : match.end() + _REACH])[0]
+        after = _ANOTHER.split(text[match.end() : match.end() + _REACH])[0]
+        if before := _BEFORE.search(text[max(0, match.start() - 15) : match.start()]):
+            start = match.start() - len(before[0])
+            yield Candidate(before["value"].lower(), start, match.end())
+            continue
         result = _RESULT.search(after)
         if result and result.lastgroup:
             # `not amplified` also holds `amplified`: the group that begins first has matched.

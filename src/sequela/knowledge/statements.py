@@ -21,7 +21,7 @@ _DENIED = re.compile(
     re.IGNORECASE,
 )
 _AFFIRMED = re.compile(
-    r"\b(?:present|identified|seen|yes|positive|found|noted|extensive|extensively|focal|focally"
+    r"\b(?:present|identified|seen|yes|positive|found|noted|extensive|extensively|focal|focally|scattered"
     r"|prominent|multifocal|marked|massive|involved|involving|minimal|moderate|severe|\d{1,3}\s?%)",
     re.IGNORECASE,
 )

@@ -19,7 +19,7 @@ _SIZE_PATTERNS = tuple(
     for pattern in (
         rf"(?:tumou?r size|size of (?:the )?{_TUMOUR})[^.;\d]{{0,40}}?{_SIZES}"
         rf"|tumou?r size \((?P<unit_first>cm|mm)\)\W{{1,3}}(?P<size_first>{_NUMBER})",
-        rf"{_TUMOUR}[^;]{{0,90}}?{_SIZES}\s(?:in\s)?(?:the\s)?{_MOST}|{_MOST}{_AWAY}{_SIZES_TOO}",
+        rf"{_TUMOUR}[^;]{{0,180}}?{_SIZES}\s(?:in\s)?(?:the\s)?{_MOST}|{_MOST}{_AWAY}{_SIZES_TOO}",
         rf"{_TUMOUR}{_AWAY}{_SIZES}",
     )
 )
@@ -60,7 +60,8 @@ _DIFFERENTIATION = {
     "poor": "3",
 }
 _DIFFERENTIATED = re.compile(
-    r"\b(?P<degree>well|moderate(?:ly)?|poor(?:ly)?)[\s-]{1,3}differentiat", re.IGNORECASE
+    r"\b(?P<degree>well|moderate(?:ly)?|poor(?:ly)?)[\s-]{1,3}differentiat(?!\w*\s\w*liposarcoma)",
+    re.IGNORECASE,
 )
 _HIGH_LOW = re.compile(
     r"\b(?P<level>high|low)[\s-]?grade\b(?=[^.;]{0,40}(?:carcinoma|tumou?r|sarcoma|glioma))"

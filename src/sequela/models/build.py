@@ -18,12 +18,14 @@ from sequela.models import kemm_variants, lumin_variants
 from sequela.models.baselines import BASELINE_WORDS
 from sequela.models.kemm import Kemm
 from sequela.models.kemm_config import KemmConfig
+from sequela.models.late_fusion import MEMBERS, STACKED, LateFusion, LateFusionConfig
 from sequela.models.lumin import Lumin, LuminConfig
 from sequela.models.mirai import Mirai, MiraiConfig
 
 __all__ = [
     "VARIANTS",
     "KemmConfig",
+    "LateFusionConfig",
     "LuminConfig",
     "MiraiConfig",
     "ModelConfig",
@@ -45,7 +47,8 @@ def _family(values: Any) -> str:
 ModelConfig: TypeAlias = Annotated[
     Annotated[LuminConfig, Tag("lumin")]
     | Annotated[MiraiConfig, Tag("mirai")]
-    | Annotated[KemmConfig, Tag("kemm")],
+    | Annotated[KemmConfig, Tag("kemm")]
+    | Annotated[LateFusionConfig, Tag("late-fusion")],
     Discriminator(_family),
 ]
 
@@ -53,6 +56,8 @@ PEER_WORDS: Mapping[str, str] = MappingProxyType(
     {
         "mirai": "image of the last exam; transformer over its views; additive hazard (Yala 2021)",
         "lomar": "image of all exams seen; transformer over visits; additive hazard (Karaman 2024)",
+        "late-fusion": "image and text of the last exam; mean of the logits of st-i and st-r",
+        STACKED: "the same, weighed as validation patients ask (Wolpert 1992)",
     }
 )
 
@@ -78,6 +83,8 @@ def build_model(config: ModelConfig, logits: int, *, initial_weights: bool = Tru
             return Mirai(config, logits, initial_weights=initial_weights)
         case KemmConfig():
             return Kemm(config, logits)
+        case LateFusionConfig():
+            return LateFusion(config, logits, initial_weights=initial_weights)
         case _:
             assert_never(config)
 
@@ -95,6 +102,9 @@ def variant(name: str, full: ModelConfig | None = None) -> ModelConfig:
     if name in kemm_variants.CHANGES:
         return kemm_variants.kemm_variant(name, full if isinstance(full, KemmConfig) else None)
     whole = full if isinstance(full, LuminConfig) else LuminConfig()
+    if name in ("late-fusion", STACKED):
+        images, texts = (lumin_variants.variant(member, whole) for member in MEMBERS)
+        return LateFusionConfig(of_images=images, of_texts=texts, stacked=name == STACKED)
     if name in PEER_WORDS:
         asked = full if isinstance(full, MiraiConfig) else _mirai(whole)
         return asked.evolve(exams=1 if name == "mirai" else max(2, asked.exams))

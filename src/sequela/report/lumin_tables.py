@@ -47,8 +47,8 @@ _YES, _NO, _PARTLY = "yes", "no", "partly"
 _MODULE_ROWS = (
     ("lumin", "Full LUMIN", (_YES, _YES, _YES), ""),
     ("lumin-without-pretraining", "w/o Pretraining", (_NO, _YES, _YES), ""),
-    ("lumin-t", "w/o CM-DKE", (_YES, _NO, _YES), "cross-modal"),
-    ("lumin-m", "w/o TE-DKE", (_YES, _YES, _NO), "temporal"),
+    ("lumin-t", "w/o CM-DKE", (_YES, _NO, _YES), ""),
+    ("lumin-m", "w/o TE-DKE", (_YES, _YES, _NO), "te-dke"),
 )
 _PARTS = {
     "complementary": "w/o K_comp",

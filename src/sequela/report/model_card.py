@@ -100,7 +100,8 @@ def _limitations(evidence: Evidence, results: Sequence[ModelResult]) -> list[str
         sentences.append(
             "Simulated patients show that the software works; they show nothing about real ones."
         )
-    if not any(result.split == "external" for result in results):
+    stated = (evidence.evaluation.get("settings") or {}).get("evidence")
+    if stated != "external" and not any(result.split == "external" for result in results):
         sentences.append("It was not tested on patients of another hospital.")
     shown = main_model(results)
     events = None if shown is None else shown.counts.get("events")

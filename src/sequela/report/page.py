@@ -24,6 +24,7 @@ from sequela.report.quality import image_quality
 from sequela.report.results import ModelResult, read_results
 from sequela.report.study_section import study_section
 from sequela.report.survival_curves import survival_figure
+from sequela.report.trust import trust
 from sequela.report.wording import headline, main_model, verdict
 from sequela.storage import write_text
 
@@ -84,6 +85,7 @@ def _contents(evidence: Evidence) -> dict[str, Any]:
     evaluation = evidence.evaluation
     results = read_results(evaluation)
     sets = read_comparisons(evaluation, results)
+    about = _about(results)
     return {
         "version": __version__,
         "title": str(evidence.manifest.get("name") or "Predictions"),
@@ -96,8 +98,9 @@ def _contents(evidence: Evidence) -> dict[str, Any]:
         "protocol": protocol_in_words(evidence.config, evidence.split_settings, evaluation),
         "card": model_card(evidence, results),
         "provenance": provenance(evidence, results),
+        **about,
+        **trust(evidence, results, about["main"]),
         "study": study_section(evaluation, evidence.study),
-        **_about(results),
         **_cohort(evidence),
         **_explanations(evidence),
         **_drawings(evidence, results),

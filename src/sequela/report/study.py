@@ -15,6 +15,7 @@ from sequela.report.risk_figure import write_risk_figure
 from sequela.report.study_section import tables_of
 from sequela.storage import fingerprint, write_json
 from sequela.training.study import Study
+from sequela.training.study_removals import removals
 from sequela.training.study_runs import collect
 
 RECORD = "study.json"
@@ -46,7 +47,7 @@ def write_results(study: Study) -> Results:
     predictions = collect(study)
     settings = study.project.configuration.evaluation
     entries = {entry.label: entry.variant for entry in study.entries}
-    record = {
+    record: dict[str, Any] = {
         "name": study.name,
         "entries": entries,
         "seeds": sorted({member.seed for member in study.members}),
@@ -54,8 +55,12 @@ def write_results(study: Study) -> Results:
         "evaluated": fingerprint(study.folder / "predictions.parquet", settings.model_dump_json()),
     }
     path = study.folder / "evaluation.json"
-    if not (path.is_file() and _record(study.folder).get("evaluated") == record["evaluated"]):
+    before = _record(study.folder) if path.is_file() else {}
+    if before.get("evaluated") != record["evaluated"]:
         evaluate([predictions], settings).write(path)
+        before = {}
+    # Made with the predictions, so new ones come with new ones of these.
+    record["removals"] = before.get("removals") or removals(study)
     write_json(study.folder / RECORD, record)
     evaluation: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
     written = [

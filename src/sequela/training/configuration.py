@@ -18,7 +18,12 @@ from sequela.models.heads import BinaryHeadConfig, HeadConfig
 from sequela.models.lumin import LuminConfig
 from sequela.settings import Settings
 from sequela.storage import fingerprint
-from sequela.training.fitting import MachineSettings, PretrainSettings, TrainSettings
+from sequela.training.fitting import (
+    MachineSettings,
+    PretrainSettings,
+    TextPretrainSettings,
+    TrainSettings,
+)
 
 ALIGNED = ("protocol", "split", "images", "text", "model", "pretrain")
 PREDICTED = ("protocol", "split", "images", "text", "genes", "knowledge", "model", "head", "train")
@@ -47,6 +52,7 @@ class Configuration(Settings):
         knowledge: The encoder of report fields and claims: `hashed`, which needs no weights, or a
             Hugging Face folder or name; it is not trained.
         head: What the logits say.
+        pretrain_text: A language model of the cohort's own notes.
         pretrain: Alignment of image and text.
         train: Prediction of the outcome.
         evaluation: How predictions become numbers.
@@ -62,6 +68,7 @@ class Configuration(Settings):
     genes: GeneSettings = GeneSettings()
     knowledge: str = HASHED
     head: HeadConfig = Field(default=BinaryHeadConfig(), discriminator="kind")
+    pretrain_text: TextPretrainSettings = TextPretrainSettings()
     pretrain: PretrainSettings = PretrainSettings()
     train: TrainSettings = TrainSettings()
     evaluation: EvaluationSettings = EvaluationSettings()
@@ -74,5 +81,7 @@ class Configuration(Settings):
 
     @property
     def fingerprint(self) -> str:
-        """SHA-256 of all sections that a result depends on."""
-        return fingerprint(self.model_dump_json(exclude={"machine", "explain", "evaluation"}))
+        """SHA-256 of all sections that a result depends on; a text encoder has one of its own."""
+        return fingerprint(
+            self.model_dump_json(exclude={"machine", "explain", "evaluation", "pretrain_text"})
+        )

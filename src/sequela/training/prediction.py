@@ -170,12 +170,18 @@ def _said(
         patients = [case.patient_id for case in cases]
         inputs = kept_sources(project, metadata).inputs(patients, trained.config)
         return answers_of(trained, inputs, machine)
-    sources = _sources(project, trained)
+    sources = sources_of(project, trained)
     with nullcontext() if without is None else removed(trained.model, without):
         return answers(trained, cases, sources, machine)
 
 
-def _sources(project: Project, trained: Trained) -> Sources:
+def sources_of(project: Project, trained: Trained) -> Sources:
+    """What the project has of what a trained model reads.
+
+    Raises:
+        DataError: If it has nothing of it.
+        LockedError: If images were prepared by another pixel policy than the model's.
+    """
     store = project.prepared if trained.config.image else None
     if store is not None:
         store.require_policy(trained.metadata["pixels"])

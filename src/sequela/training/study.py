@@ -12,6 +12,7 @@ from typing import Annotated, Any
 from pydantic import BeforeValidator, Field, field_validator
 
 from sequela.errors import UsageError
+from sequela.models.build import variant
 from sequela.settings import Settings, read_settings
 from sequela.storage import fingerprint
 from sequela.training.baselines import baseline_name
@@ -112,6 +113,11 @@ class Study:
     project: Project
     entries: tuple[StudyEntry, ...]
     members: tuple[Member, ...]
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """What the tables call its entries."""
+        return tuple(entry.label for entry in self.entries)
 
 
 def read_study(file: Path, overrides: Sequence[str] = (), work: Path | None = None) -> Study:
@@ -216,7 +222,4 @@ def starts_aligned(member: Member) -> bool:
     """Whether a member's weights come from an alignment."""
     if baseline_name(member.variant):
         return False
-    from sequela.models.build import variant
-
-    config = variant(member.variant, member.project.configuration.model)
-    return config.pretrained_alignment
+    return variant(member.variant, member.project.configuration.model).pretrained_alignment

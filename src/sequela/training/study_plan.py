@@ -53,7 +53,7 @@ def plan_study(study: Study) -> StudyPlan:
         (member.label, member.seed, fold): member
         for member in study.members
         for fold in folds or (Fold(),)
-        if not (folds and standing(member, fold))
+        if not (folds and standing(study, member, fold))
     }
     split = study.project.configuration.split
     runs = len(study.members) * (len(folds) or split.folds * split.repeats)

@@ -25,6 +25,7 @@ from sequela.training.run import Run, differences
 from sequela.training.side_by_side import side_by_side
 from sequela.training.stages import train_one
 from sequela.training.study import Member, Study, aligning_project, starts_aligned
+from sequela.training.study_removals import parts_removed
 
 
 @dataclass(frozen=True)
@@ -40,6 +41,7 @@ class StudyTask:
     fold: Fold
     restart: bool
     name: str
+    without: tuple[str, ...] = ()
 
     @property
     def epochs(self) -> int:
@@ -77,7 +79,7 @@ def run_study(study: Study, *, restart: bool = False) -> list[FailedRun]:
         (member, fold)
         for member in study.members
         for fold in study.project.folds
-        if restart or not standing(member, fold)
+        if restart or not standing(study, member, fold)
     ]
     aligning: dict[Path, StudyTask] = {}
     for member, fold in waiting:
@@ -87,13 +89,22 @@ def run_study(study: Study, *, restart: bool = False) -> list[FailedRun]:
             if restart or not _stands(Run(folder), project, ALIGNED):
                 aligning.setdefault(folder, _task(project, PRETRAINING, fold, restart))
     failed = _each(study, "Aligning images and texts", list(aligning.values()))
-    tasks = [_task(member.project, member.variant, fold, restart) for member, fold in waiting]
+    tasks = [
+        replace(
+            _task(member.project, member.variant, fold, restart),
+            without=parts_removed(member, study.labels),
+        )
+        for member, fold in waiting
+    ]
     return failed + _each(study, "Training", tasks)
 
 
-def standing(member: Member, fold: Fold) -> bool:
+def standing(study: Study, member: Member, fold: Fold) -> bool:
     """Whether a run is finished, has predicted, and was begun for what is asked now."""
     run = Run(member.project.run_folder(member.variant, fold))
+    parts = parts_removed(member, study.labels)
+    if not all(run.predictions_without(part).exists() for part in parts):
+        return False
     decisive = ("protocol", "split") if baseline_name(member.variant) else PREDICTED
     return run.predictions.exists() and _stands(run, member.project, decisive)
 
@@ -196,6 +207,9 @@ def _make(task: StudyTask, advance: Advance) -> None:
     run = train_one(project, task.variant, task.fold, advance, restart=task.restart)
     if not run.predictions.exists():
         predict(run, project)
+    for part in task.without:
+        if not run.predictions_without(part).exists():
+            predict(run, project, without=part)
 
 
 def _opened(task: StudyTask) -> Project:

@@ -14,11 +14,11 @@ from sequela.models.build import variant as variant_of
 from sequela.models.contrastive import load_aligned
 from sequela.models.heads import Head, fit_head
 from sequela.models.kemm import Kemm
-from sequela.progress import Advance, console
+from sequela.progress import Advance
 from sequela.storage import fingerprint
 from sequela.training.checkpoint import read_tensors
 from sequela.training.configuration import PREDICTED
-from sequela.training.fit_run import fit_run
+from sequela.training.fit_run import run_of
 from sequela.training.fitting import TrainSettings
 from sequela.training.inputs import (
     ClinicalSource,
@@ -34,9 +34,8 @@ from sequela.training.objectives import Examples, Supervised
 from sequela.training.patient_sources import fitted_sources
 from sequela.training.pretraining import NAME as PRETRAINING
 from sequela.training.project import Fold, Project
-from sequela.training.run import Purpose, Run, opened_run
+from sequela.training.run import Purpose, Run
 from sequela.training.sampling import keyed_seed
-from sequela.training.vocabulary import keep_tokenizer
 
 
 @dataclass(frozen=True)
@@ -125,9 +124,8 @@ def _of_patients(project: Project, variant: str, config: KemmConfig, fold: Fold)
     }
     torch.manual_seed(keyed_seed(settings.seed))
     model = Kemm(config, objective.head.logits)
-    if model.skip is not None:
-        train = project.selection.followup[rows]
-        model.skip.fit(inputs.batch(rows), train, project.target.cause, config.ridge)
+    causes = len(getattr(objective.head, "causes", (1,)))
+    model.start(inputs.batch(rows), objective.followup[rows], project.target.cause, causes)
     task = Fit(model, objective, inputs, inputs, settings, configuration.machine)
     purpose = Purpose(configuration.as_values(), PREDICTED, identity)
     return Training(task, purpose, metadata, None)
@@ -151,14 +149,15 @@ def train(
         restart: Throw away what stands in the run's folder.
     """
     prepared = training(project, variant, fold)
-    with opened_run(project.run_folder(variant, fold), prepared.purpose, restart=restart) as run:
-        if run.finished:
-            console.print(f"{run.name} is finished already", highlight=False)
-            advance(prepared.task.settings.epochs)
-        else:
-            keep_tokenizer(prepared.tokenizer, run)
-            fit_run(run, prepared.task, prepared.metadata, advance)
-    return run
+    return run_of(
+        project.run_folder(variant, fold),
+        prepared.purpose,
+        prepared.task,
+        prepared.metadata,
+        advance,
+        tokenizer=prepared.tokenizer,
+        restart=restart,
+    )
 
 
 def described(project: Project) -> dict[str, Any]:
