@@ -74,18 +74,13 @@ TCGA: dict[str, Any] = {
 
 @pytest.fixture
 def tcga(shared_data: Path, tmp_path: Path) -> Callable[..., Path]:
-    """Makes a cohort folder of a public pathology cohort; `raw` keeps what the contract refuses."""
+    """Makes a cohort folder of a public pathology cohort's patients, outcomes and reports."""
 
-    def make(cancer: str, *, raw: bool = False, **tables: object) -> Path:
-        source, manifest = shared_data / "tcga" / cancer, copy.deepcopy(TCGA)
+    def make(cancer: str, **tables: object) -> Path:
+        manifest = copy.deepcopy(TCGA)
         manifest["tables"] |= tables
-        kept = {
-            "patients": pl.lit(True),
-            "outcomes": pl.lit(raw) | (pl.col("time").cast(pl.Float64) > 0),
-            "texts": pl.lit(raw) | (pl.col("text").str.strip_chars() != ""),
-        }
-        for name, rows in kept.items():
-            table = pl.read_csv(source / f"{name}.csv", infer_schema=False).filter(rows)
+        for name in TCGA["tables"]:
+            table = pl.read_csv(shared_data / "tcga" / cancer / f"{name}.csv", infer_schema=False)
             table.write_csv(tmp_path / f"{name}.csv")
             if table.is_empty():
                 del manifest["tables"][name]

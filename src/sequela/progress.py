@@ -3,29 +3,58 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
+from dataclasses import dataclass
+from typing import Protocol
 
 from rich.console import Console
+from rich.markup import escape
 from rich.progress import (
     BarColumn,
     MofNCompleteColumn,
-    Progress,
     TextColumn,
     TimeElapsedColumn,
     TimeRemainingColumn,
 )
+from rich.progress import Progress as Bar
 
 console = Console(stderr=True)
 quiet: ContextVar[bool] = ContextVar("quiet", default=False)
 
 Advance = Callable[[int], None]
 _LOG_EVERY_SECONDS = 15.0
+_SHOWN = 3
+
+
+class Progress(Protocol):
+    """What a stage is told: finished steps by a call, and by name what is being worked on."""
+
+    def __call__(self, steps: int, /) -> None:
+        """So many steps were just finished."""
+
+    def running(self, names: Sequence[str]) -> None:
+        """These are being worked on now."""
+
+
+@dataclass
+class _Told:
+    """A stage that shows whatever it is told."""
+
+    advanced: Callable[[int], None]
+    shown: Callable[[str], None]
+
+    def __call__(self, steps: int, /) -> None:
+        self.advanced(steps)
+
+    def running(self, names: Sequence[str]) -> None:
+        more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
+        self.shown(", ".join(names[:_SHOWN]) + more)
 
 
 @contextmanager
-def stage(name: str, total: int) -> Iterator[Advance]:
+def stage(name: str, total: int) -> Iterator[Progress]:
     """A progress bar with an estimate; without a terminal, a line now and then.
 
     Args:
@@ -33,29 +62,33 @@ def stage(name: str, total: int) -> Iterator[Advance]:
         total: How many steps there are.
 
     Yields:
-        A function that is told how many steps were just finished.
+        What is told how many steps were just finished, and what is being worked on.
     """
     if quiet.get():
-        yield lambda _: None
+        yield _Told(lambda _: None, lambda _: None)
     elif console.is_terminal:
-        with Progress(
+        with Bar(
             TextColumn("{task.description:<28}"),
             BarColumn(),
             MofNCompleteColumn(),
             TimeElapsedColumn(),
             TextColumn("left"),
             TimeRemainingColumn(),
+            TextColumn("{task.fields[now]}"),
             console=console,
         ) as bar:
-            task = bar.add_task(name, total=total)
-            yield lambda steps: bar.advance(task, steps)
+            task = bar.add_task(name, total=total, now="")
+            yield _Told(
+                lambda steps: bar.advance(task, steps),
+                lambda now: bar.update(task, now=escape(now)),
+            )
     else:
         yield from _logged(name, total)
 
 
-def _logged(name: str, total: int) -> Iterator[Advance]:
+def _logged(name: str, total: int) -> Iterator[Progress]:
     started = last = time.monotonic()
-    done = 0
+    done, now_doing = 0, ""
 
     def advance(steps: int) -> None:
         nonlocal done, last
@@ -64,8 +97,15 @@ def _logged(name: str, total: int) -> Iterator[Advance]:
         if now - last >= _LOG_EVERY_SECONDS and done < total:
             last = now
             left = (now - started) / max(done, 1) * (total - done)
-            console.print(f"{name}: {done} of {total}, about {left:.0f} s left", highlight=False)
+            doing = f"; now {escape(now_doing)}" if now_doing else ""
+            console.print(
+                f"{name}: {done} of {total}, about {left:.0f} s left{doing}", highlight=False
+            )
 
-    yield advance
+    def show(now: str) -> None:
+        nonlocal now_doing
+        now_doing = now
+
+    yield _Told(advance, show)
     seconds = time.monotonic() - started
     console.print(f"{name}: {done} of {total} in {seconds:.1f} s", highlight=False)

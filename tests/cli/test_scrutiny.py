@@ -49,7 +49,42 @@ def test_conformance_needs_its_files(lung: Path) -> None:
     assert speak("conformance", "--values", values(lung, mode=1), "--data", lung / "no").code == 2
 
 
-@pytest.mark.parametrize("command", ["conformance"])
+@pytest.fixture
+def results(tmp_path: Path) -> Path:
+    file = tmp_path / "results.csv"
+    file.write_text("model,Area,HR,p\n[a],0.75 (0.80–0.90),2.00 (1.50–2.67),0.30\n")
+    return file
+
+
+def test_a_table_with_a_contradiction_ends_with_3(results: Path) -> None:
+    said = speak("lint-table", results)
+    assert said.code == 3
+    assert "row 1, [a]: L005 contradiction: p 0.30 does not fit hazard_ratio 2.00" in said.out
+    assert "columns not looked at: Area" in said.out
+    mapped = speak("lint-table", results, "--column", "auc=Area", "--json")
+    assert mapped.code == 3
+    found = json.loads(mapped.out)
+    assert [one["code"] for one in found["findings"]] == ["L001", "L005"]
+    assert found["columns"] == {"auc": "Area", "hazard_ratio": "HR", "p": "p"}
+
+
+def test_a_table_with_remarks_alone_ends_with_0(results: Path) -> None:
+    answer = speak("lint-table", results, "--not-wald", "--json").answer
+    assert answer["contradictions"] == 0
+
+
+def test_bad_flags_of_lint_table_are_usage_faults(results: Path) -> None:
+    for words in (
+        ("--level", "95"),
+        ("--prevalence", "many"),
+        ("--column", "auc"),
+        ("--group", "x"),
+    ):
+        assert speak("lint-table", results, *words).code == 2
+    assert speak("lint-table", results.with_name("none.csv")).code == 2
+
+
+@pytest.mark.parametrize("command", ["conformance", "lint-table"])
 def test_scrutiny_starts_without_torch(command: str) -> None:
     code = (
         "import sys; from sequela.cli.main import main\n"

@@ -106,7 +106,78 @@ def short_followup(tables: Any, manifest: Any) -> None:
     ]
 
 
+def genes(
+    change: Callable[[Any], Any] = lambda rows: rows,
+    *,
+    table: str = "expression",
+    unit: str | None = "log",
+    sets: str | None = None,
+) -> Callable[..., Any]:
+    """A gene table of three genes, `change` done to its rows; and perhaps a GMT file."""
+
+    def plant(tables: Any, manifest: Any) -> Any:
+        rows = [
+            {"patient_id": row["patient_id"], "TP53": 2.5 + n, "VHL": 0.25 * n, "BAX": 1.0}
+            for n, row in enumerate(tables["patients"])
+        ]
+        if table == "mutation":
+            rows = [
+                {name: 0 if name != "patient_id" else row[name] for name in row} for row in rows
+            ]
+        tables[table] = change(rows) or rows
+        manifest["tables"][table] = {"file": f"{table}.csv"} | ({"unit": unit} if unit else {})
+        if sets is not None:
+            manifest["tables"]["gene_sets"] = {"file": "sets.gmt"}
+            return lambda folder: (folder / "sets.gmt").write_text(sets)
+        return None
+
+    return plant
+
+
+def gene(row: int, column: str, value: object) -> Callable[[Any], None]:
+    def change(rows: Any) -> None:
+        rows[row - 2][column] = value
+
+    return change
+
+
+ENSEMBL = [f"ENSG0000014151{number}" for number in range(3)]
+
+
+def in_ensembl(rows: Any) -> Any:
+    return [dict(zip(["patient_id", *ENSEMBL], row.values(), strict=True)) for row in rows]
+
+
+def versioned(rows: Any) -> Any:
+    names = ["patient_id", f"{ENSEMBL[0]}.1", f"{ENSEMBL[0]}.2", ENSEMBL[1]]
+    return [dict(zip(names, row.values(), strict=True)) for row in rows]
+
+
+def with_words(rows: Any) -> None:
+    for row in rows:
+        row["sample_type"] = "tumour"
+
+
+SETS = "A\tna\tTP53\tVHL\n"
+
 PLANTS = [
+    Plant("C037", cell("texts", 4, "text", "  "), "texts.csv", 4, "text"),
+    Plant("C012", genes(gene(3, "patient_id", "")), "expression.csv", 3, "patient_id"),
+    Plant("C015", genes(gene(3, "patient_id", "P9")), "expression.csv", 3, "patient_id"),
+    Plant("C021", genes(gene(3, "VHL", "high")), "expression.csv", 3, "VHL"),
+    Plant("C022", genes(gene(3, "VHL", "inf")), "expression.csv", 3, "VHL"),
+    Plant("C061", genes(gene(3, "VHL", -1.3), unit="counts"), "expression.csv", None),
+    Plant("C061", genes(gene(3, "VHL", 812.0), unit="log"), "expression.csv", None),
+    Plant("C061", genes(unit="z"), "expression.csv", None),
+    Plant("C062", genes(in_ensembl, sets=SETS), "sets.gmt", None),
+    Plant("C063", genes(gene(4, "patient_id", "P1")), "expression.csv", 4, "patient_id"),
+    Plant("C064", genes(versioned), "expression.csv", None, f"{ENSEMBL[0]}.2"),
+    Plant("C065", genes(with_words), "expression.csv", None, "sample_type"),
+    Plant("C066", genes(sets=SETS + "B na TP53\n"), "sets.gmt", 2),
+    Plant("C013", genes(sets=SETS + SETS), "sets.gmt", 2),
+    Plant("C067", genes(sets=SETS + "B\tna\tKRAS\n"), "sets.gmt", None),
+    Plant("C068", genes(unit=None), "cohort.yaml", None, "tables.expression.unit"),
+    Plant("C069", genes(gene(3, "VHL", 2), table="mutation"), "mutation.csv", None),
     Plant("C001", on_disk(lambda folder: (folder / "cohort.yaml").unlink()), "cohort.yaml", None),
     Plant("C002", setting("colour", value="blue"), "cohort.yaml", None),
     Plant("C003", on_disk(lambda folder: (folder / "texts.csv").unlink()), "texts.csv", None),
@@ -178,7 +249,6 @@ PLANTS = [
     Plant("C033", cell("outcomes", 4, "patient_id", "P0"), "outcomes.csv", 4, "patient_id"),
     Plant("C034", cell("outcomes", 2, "time", 400), "exams.csv", 4, "day"),
     Plant("C035", cell("texts", 3, "available_day", 300), "texts.csv", 3, "available_day"),
-    Plant("C037", cell("texts", 4, "text", "  "), "texts.csv", 4, "text"),
     Plant("C036", short_followup, "outcomes.csv", None, "time"),
     Plant("C041", on_disk(lambda f: (f / "dicom/P0-E0-LCC.dcm").unlink()), "images.csv", 2, "path"),
     Plant("C042", on_disk(linked_out), "images.csv", 2, "path"),

@@ -11,7 +11,7 @@ import polars as pl
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from plants import PLANTS, Plant, folder_linked_out, linked_out
+from plants import PLANTS, SETS, Plant, folder_linked_out, genes, linked_out
 
 from sequela.cohort.checks import check_cohort
 from sequela.cohort.cohort import read_cohort
@@ -61,9 +61,39 @@ def test_every_rule_has_a_plant_and_a_page() -> None:
         assert f"{rule.severity}[{code}]" in page
 
 
-def test_tables_of_other_rooms_are_no_fault(write: Any, tables: Any, manifest: Any) -> None:
+def test_slides_are_checked_and_belong_to_their_patients(
+    write: Any, tables: Any, manifest: Any
+) -> None:
     manifest["tables"]["slides"] = {"file": "slides.csv"}
-    assert check_cohort(write(tables, manifest)) == []
+    tables["slides"] = [
+        {"slide_id": "S1", "patient_id": "P1", "path": "S1.svs", "mpp": 0.5},
+        {"slide_id": "S2", "patient_id": "P1"},
+    ]
+    folder = write(tables, manifest)
+    assert [(item.code, item.row) for item in check_cohort(folder)] == [("C041", 2)]
+    (folder / "S1.svs").touch()
+    first, second = read_cohort(folder).patient("P1").slides
+    assert (first.path, first.mpp) == (folder.resolve() / "S1.svs", 0.5)
+    assert (second.path, second.features) == (None, None)
+
+
+def test_genes_are_read_whatever_the_order_of_rows_and_columns(
+    write: Any, tables: Any, manifest: Any
+) -> None:
+    genes(sets=SETS)(tables, manifest)
+    tables["expression"][2]["VHL"] = None
+    del tables["expression"][3]
+    folder = write(tables, manifest)
+    (folder / "sets.gmt").write_text(SETS)
+    cohort = read_cohort(folder)
+    values, known = cohort.genes["expression"].of(["P2", "P0", "P3"])
+    assert cohort.genes["expression"].genes == ("BAX", "TP53", "VHL")
+    assert known.tolist() == [[True, True, False], [True] * 3, [False] * 3]
+    assert values.tolist() == [[1.0, 4.5, 0.0], [1.0, 2.5, 0.0], [0.0] * 3]
+    turned = pl.read_csv(folder / "expression.csv").select("BAX", "VHL", "patient_id", "TP53")
+    turned.reverse().write_csv(folder / "expression.csv")
+    assert read_cohort(folder).fingerprint == cohort.fingerprint
+    assert cohort.gene_sets == {"A": ("TP53", "VHL")}
 
 
 @pytest.mark.parametrize("endpoint", [{"causes": {0: "none"}}, {"causes": {1: "a"}, "cause": 2}])

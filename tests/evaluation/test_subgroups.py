@@ -104,3 +104,18 @@ def test_the_page_names_every_field(predicted: Make) -> None:
     (group, *_) = groups(one, Division.of("age", ages(one)))
     named = set(re.findall(r"`([a-z_0-9]+)`", PAGE.read_text()))
     assert {*group, *group["metrics"], "subgroups", "column", "groups"} <= named
+
+
+def test_bands_of_age_are_decades_and_named_ranges_ascend() -> None:
+    patients = [f"p{number}" for number in range(60)]
+    ages = pl.DataFrame(
+        {"patient_id": patients, "age": [float(30 + number) for number in range(60)]}
+    )
+    division = Division.of("age", ages)
+    bands = ("under 50", "50 to under 60", "60 to under 70", "70 and over", "not known")
+    assert division.order == bands
+    assert division.table.filter(pl.col("patient_id") == "p20")["name"].item() == "50 to under 60"
+    in_days = ages.with_columns(pl.col("age") * 365.25)
+    assert "under 50" not in Division.of("age", in_days).order
+    sizes = pl.DataFrame({"patient_id": patients[:3], "size": [">50", "20-50", "<=20"]})
+    assert Division.of("size", sizes).order[:3] == ("<=20", "20-50", ">50")

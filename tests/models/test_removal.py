@@ -64,7 +64,7 @@ def test_removed_images_are_those_of_patients_who_have_none(
 
 def test_a_variant_loses_only_what_it_has(full: LuminConfig) -> None:
     images = variant("st-i", full)
-    assert removable(images) == ("images",)
+    assert removable(images) == ()
     assert removable(variant("lumin-m", full)) == (*CROSS_MODAL, "images", "texts")
     with pytest.raises(UsageError, match="no part varying"), removed(built(images), "varying"):
         pass

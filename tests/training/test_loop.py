@@ -17,8 +17,9 @@ from toys import QUICK, ToyInputs, toy_fit
 from sequela.errors import DataError, DivergedError, InterruptedRunError
 from sequela.modalities.batch import Batch
 from sequela.training.checkpoint import Epoch, read_tensors, write_tensors
+from sequela.training.choice import best_epoch
 from sequela.training.fitting import MachineSettings
-from sequela.training.loop import Fit, best_epoch, fit
+from sequela.training.loop import Fit, fit
 
 
 def kept(task: Fit, folder: Path) -> dict[str, Tensor]:

@@ -14,8 +14,9 @@ from sequela.modalities.batch import Batch
 from sequela.models.output import Output
 from sequela.survival.followup import Followup
 from sequela.training.fitting import MachineSettings, TrainSettings
+from sequela.training.gradient import Outputs
 from sequela.training.loop import Fit
-from sequela.training.objectives import Loaded
+from sequela.training.objectives import Judged
 from sequela.training.sampling import Rows, ordered_batches, shuffled_batches
 
 FEATURES = 4
@@ -72,13 +73,16 @@ class ToyObjective:
     def validation_batches(self) -> list[Rows]:
         return ordered_batches(np.arange(len(self.label) - 6, len(self.label)), 4)
 
-    def loss(self, model: nn.Module, batch: Batch, rows: Rows) -> Tensor:
-        logits = model(batch).logits[:, 0]
+    def outputs(self, model: nn.Module, batch: Batch) -> Outputs:
+        return (model(batch).logits,)
+
+    def loss(self, model: nn.Module, outputs: Outputs, rows: Rows) -> Tensor:
+        logits = outputs[0][:, 0]
         loss = nn.functional.binary_cross_entropy_with_logits(logits, self.label[rows])
         return loss * float("nan") if self.poisoned & set(rows.tolist()) else loss
 
-    def validate(self, model: nn.Module, batches: Loaded) -> dict[str, float]:
-        losses = [float(self.loss(model, batch, rows)) * len(rows) for rows, batch in batches]
+    def validate(self, model: nn.Module, found: Judged) -> dict[str, float]:
+        losses = [float(self.loss(model, outputs, rows)) * len(rows) for rows, outputs in found]
         return {"loss": sum(losses) / 6}
 
     def conclude(

@@ -14,8 +14,7 @@ from rich.markup import escape
 from sequela.errors import SequelaError
 
 as_json: ContextVar[bool] = ContextVar("as_json", default=False)
-
-
+silent: ContextVar[bool] = ContextVar("silent", default=False)
 _muted: ContextVar[bool] = ContextVar("muted", default=False)
 
 
@@ -36,7 +35,7 @@ def answer(facts: Mapping[str, object], *lines: RenderableType) -> None:
         facts: What a program reads, with `--json`.
         lines: What a person reads; rich markup is allowed, so escape what users wrote.
     """
-    if _muted.get():
+    if _muted.get() or silent.get():
         return
     if as_json.get():
         sys.stdout.write(json.dumps(facts, ensure_ascii=False, allow_nan=False) + "\n")

@@ -18,10 +18,12 @@ from sequela.cli import (
     demonstration,
     keeping,
     knowledge,
+    language,
     machine,
     numbers,
     runs,
     scrutiny,
+    studies,
 )
 from sequela.cli.answers import as_json, complain
 from sequela.errors import InterruptedRunError, ResourceLimitError, SequelaError, UsageError
@@ -37,7 +39,18 @@ app = typer.Typer(
     rich_markup_mode="markdown",
     pretty_exceptions_enable=False,
 )
-for room in (demonstration, machine, cohorts, knowledge, runs, numbers, keeping, scrutiny):
+for room in (
+    demonstration,
+    machine,
+    cohorts,
+    knowledge,
+    language,
+    runs,
+    numbers,
+    studies,
+    keeping,
+    scrutiny,
+):
     room.add_to(app)
 
 

@@ -44,18 +44,31 @@ def _remarks(content: dict[str, Any]) -> list[str]:
     return [escape(line) for line in (*sorted(warnings), *undefined[:10])]
 
 
-def page(content: dict[str, Any]) -> list[Table | str]:
-    """Everything that an evaluation prints: a table a kind of number, then what must be said."""
+def page(content: dict[str, Any], *, divided: bool = True) -> list[Table | str]:
+    """Everything that an evaluation prints: a table a kind of number, then what must be said.
+
+    Args:
+        content: Of `evaluation.json`.
+        divided: Whether subgroups are printed, or only named.
+    """
     tables = [
         _patients(content),
         _performance(content),
         _probabilities(content),
         _recalibrated(content),
         _bounds(content),
-        *subgroups(content),
+        _spread(content),
+        *(subgroups(content) if divided else ()),
         *(differences(each) for each in content["comparisons"]),
     ]
-    return [*(each for each in tables if each.row_count), *_remarks(content)]
+    named = [] if divided else _divisions(content)
+    return [*(each for each in tables if each.row_count), *named, *_remarks(content)]
+
+
+def _divisions(content: dict[str, Any]) -> list[str]:
+    found = {one["column"]: None for model in content["models"] for one in model["subgroups"]}
+    told = "subgroups are in evaluation.json and the report, by " + ", ".join(found)
+    return [escape(told)] if found else []
 
 
 def _patients(content: dict[str, Any]) -> Table:
@@ -104,13 +117,31 @@ def _bounds(content: dict[str, Any]) -> Table:
     return table
 
 
+def _spread(content: dict[str, Any]) -> Table:
+    """How far runs lie apart, which no interval over patients holds."""
+    heads = ("model", "runs", "number", "SD over seeds", "SD over folds")
+    table = Table(*heads, box=None, pad_edge=False)
+    for model in content["models"]:
+        for name in ("auc", "harrell_c"):
+            if found := model["spread"].get(name):
+                apart = [found["over_seeds"], found["over_folds"]]
+                cells = ["–" if one is None else f"{one:.3f}" for one in apart]
+                runs = str(found["runs"])
+                table.add_row(escape(model["name"]), runs, _SHOWN[name], *cells)
+    return table
+
+
 def _recalibrated(content: dict[str, Any]) -> Table:
     """Calibration on test patients before and after maps that validation patients fitted."""
     heads = ("model", "recalibrated by", "Brier", "O/E", "slope")
     table = Table(*heads, box=None, pad_edge=False)
     for model in content["models"]:
         found = model["recalibration"]
-        kept = [(each["name"], each["after"]) for each in found["maps"] if each["after"]]
+        kept = [
+            (each["name"], each["after"])
+            for each in found["maps"]
+            if each["after"] and each["name"] == "slope-intercept"
+        ]
         if not kept:
             continue
         for name, numbers in [("nothing", found["before"]), *kept]:
@@ -128,10 +159,10 @@ def subgroups(content: dict[str, Any]) -> list[Table]:
     for model in content["models"]:
         for division in model["subgroups"]:
             column = division["column"]
-            heads = (column, "patients", "events", "Harrell C", "observed/expected")
+            heads = (column, "patients", "events", "Harrell C", "O/E")
             table = tables.setdefault(column, Table("model", *map(escape, heads), box=None))
             for group in division["groups"]:
-                cells = [interval(one) for one in group["metrics"].values()]
+                cells = [_short(one) for one in group["metrics"].values()]
                 counts = str(group["patients"]), str(group["events"])
                 table.add_row(escape(model["name"]), escape(group["name"]), *counts, *cells)
     return list(tables.values())
@@ -156,6 +187,14 @@ def differences(comparison: dict[str, Any], *, only: str = "") -> Table:
             *_over_runs(pair["over_runs"] if over_runs else None),
         )
     return table
+
+
+def _short(estimate: dict[str, Any]) -> str:
+    """`0.71 (0.63–0.79)`."""
+    if estimate["value"] is None:
+        return "undefined"
+    ends = "" if estimate["low"] is None else f" ({estimate['low']:.2f}–{estimate['high']:.2f})"
+    return f"{estimate['value']:.2f}{ends}"
 
 
 def _over_runs(estimate: dict[str, Any] | None) -> tuple[str, ...]:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import os
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -10,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.markup import escape
 
-from sequela.cli.answers import answer
+from sequela.cli.answers import answer, silent
 from sequela.cli.words import (
     CohortFolder,
     Config,
@@ -22,6 +24,7 @@ from sequela.cli.words import (
     next_step,
 )
 from sequela.errors import UsageError
+from sequela.progress import quiet
 
 if TYPE_CHECKING:
     from sequela.training.planning import Planned
@@ -60,7 +63,7 @@ def prepare(
     from sequela.training import preparation
 
     external = external or run is not None
-    project = _opened(cohort, work, config, overrides, run)
+    project = opened(cohort, work, config, overrides, run)
     if dry_run:
         _tell_estimate(project)
         return
@@ -100,15 +103,16 @@ def pretrain(
     restart: Restart = False,
 ) -> None:
     """Align image and text of training patients' exams (LUMIN, equations 1 to 3)."""
-    project = _opened(cohort, work, config, overrides)
-    if dry_run:
-        from sequela.training.planning import plan_pretraining
+    project = opened(cohort, work, config, overrides)
+    with together(project):
+        if dry_run:
+            from sequela.training.planning import plan_pretraining
 
-        _tell_plan(plan_pretraining(project))
-        return
-    from sequela.training.stages import pretrain_all
+            tell_plan(plan_pretraining(project))
+            return
+        from sequela.training.stages import pretrain_all
 
-    runs = pretrain_all(project, restart=restart)
+        runs = pretrain_all(project, restart=restart)
     answer({"runs": [run.name for run in runs]}, _finished(runs), next_step("train", cohort))
 
 
@@ -122,16 +126,17 @@ def train(
     restart: Restart = False,
 ) -> None:
     """Train models and baselines to predict the outcome; `lumin` and its rivals by default."""
-    project = _opened(cohort, work, config, overrides)
+    project = opened(cohort, work, config, overrides)
     names = variants or list(DEFAULT_VARIANTS)
-    if dry_run:
-        from sequela.training.planning import plan_training
+    with together(project):
+        if dry_run:
+            from sequela.training.planning import plan_training
 
-        _tell_plan(plan_training(project, names))
-        return
-    from sequela.training.stages import train_all
+            tell_plan(plan_training(project, names))
+            return
+        from sequela.training.stages import train_all
 
-    runs = train_all(project, names, restart=restart)
+        runs = train_all(project, names, restart=restart)
     answer({"runs": [run.name for run in runs]}, _finished(runs), next_step("predict", cohort))
 
 
@@ -167,7 +172,7 @@ def predict(
 
     if run and without:
         raise UsageError("--without takes a part from this cohort's own runs, not from --run")
-    project = _opened(cohort, work, config, overrides, run)
+    project = opened(cohort, work, config, overrides, run)
     predictions = (
         predict_external(project, run) if run else predict_all(project, without=without or ())
     )
@@ -194,7 +199,7 @@ def explain(
     from sequela.interpretation.explain import explain as explained
     from sequela.training.run import Run
 
-    project = _opened(cohort, work, config, overrides)
+    project = opened(cohort, work, config, overrides)
     run = Run(project.run_folder(variant, project.folds[0]))
     folder = explained(run, project)
     pictures = sorted(path.name for path in folder.glob("*.png"))
@@ -205,13 +210,14 @@ def explain(
     )
 
 
-def _opened(
+def opened(
     cohort: Path,
     work: Path | None,
     config: Path | None,
     overrides: Sequence[str] | None,
     run: Path | None = None,
 ) -> Project:
+    """The project of a cohort folder, as the configuration and the command line ask."""
     from sequela.settings import read_settings
     from sequela.training.configuration import Configuration
     from sequela.training.project import Project
@@ -220,11 +226,24 @@ def _opened(
     return Project.open(cohort, work, read_settings(Configuration, file, overrides or ()))
 
 
+@contextmanager
+def together(project: Project) -> Iterator[None]:
+    """Within, the processes that `torchrun` started work as one; the first alone speaks, ever."""
+    from sequela.training import processes
+
+    with processes.joined(os.environ, project.configuration.machine.device):
+        if processes.number():
+            quiet.set(True)
+            silent.set(True)
+        yield
+
+
 def _finished(runs: Sequence[Run]) -> str:
     return f"finished: {escape(', '.join(run.name for run in runs))}"
 
 
-def _tell_plan(planned: Sequence[Planned]) -> None:
+def tell_plan(planned: Sequence[Planned]) -> None:
+    """Print what would be run."""
     seconds = sum(plan.seconds for plan in planned)
     facts = {"runs": [plan.as_json() for plan in planned], "seconds": seconds}
     answer(

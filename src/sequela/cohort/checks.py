@@ -6,11 +6,14 @@ from pathlib import Path
 
 from sequela.cohort.column_checks import column_findings
 from sequela.cohort.findings import Finding, finding
-from sequela.cohort.image_checks import image_findings
+from sequela.cohort.image_checks import file_findings
 from sequela.cohort.manifest import FILE_NAME, Manifest
+from sequela.cohort.molecular import molecular_findings
 from sequela.cohort.tables import Table, read_tables
 from sequela.cohort.time_checks import time_findings
 from sequela.errors import SequelaError
+
+_FILES = (("images", "path"), ("slides", "path"), ("slides", "features"))
 
 
 def check_cohort(folder: Path) -> list[Finding]:
@@ -21,7 +24,8 @@ def check_cohort(folder: Path) -> list[Finding]:
         manifest = Manifest.load(folder)
     except SequelaError as error:
         return [finding("C002", FILE_NAME, fault=item) for item in error.items or (error.message,)]
-    return checked_tables(folder, manifest)[1]
+    tables, findings = checked_tables(folder, manifest)
+    return findings + molecular_findings(folder, manifest, tables)
 
 
 def checked_tables(folder: Path, manifest: Manifest) -> tuple[dict[str, Table], list[Finding]]:
@@ -30,8 +34,11 @@ def checked_tables(folder: Path, manifest: Manifest) -> tuple[dict[str, Table], 
     for table in tables.values():
         findings += column_findings(table, tables, manifest)
     findings += time_findings(tables, manifest)
-    if "images" in tables:
-        findings += image_findings(tables["images"], folder, manifest)
+    for name, column in _FILES:
+        if name in tables:
+            findings += file_findings(tables[name], column, folder, manifest)
     files = [FILE_NAME, *(source.file for source in manifest.tables.values())]
     findings.sort(key=lambda item: (files.index(item.file), item.row or 0, item.code))
+    if "texts" in tables:
+        tables["texts"] = tables["texts"].where_known("text")
     return tables, findings

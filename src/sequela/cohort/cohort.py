@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property, partial
 from operator import attrgetter
 from pathlib import Path
@@ -14,8 +14,11 @@ import polars as pl
 
 from sequela.cohort.checks import checked_tables
 from sequela.cohort.findings import errors
+from sequela.cohort.gene_sets import GeneSets
+from sequela.cohort.gene_tables import GeneTable, GeneTableName
 from sequela.cohort.manifest import Manifest
-from sequela.cohort.patient import Exam, Image, Patient, Text
+from sequela.cohort.molecular import read_molecular
+from sequela.cohort.patient import Exam, Image, Patient, Slide, Text
 from sequela.cohort.tables import Table
 from sequela.errors import DataError
 from sequela.storage import fingerprint
@@ -44,6 +47,8 @@ class Cohort:
             order: numbers as Float64, the rest as the level's name; null where not known.
         outcomes: patient_id, endpoint, time, event, entry; times in days from the index date.
         fingerprint: SHA-256 of the manifest and the tables' contents, whatever their row order.
+        genes: Expression, mutation and copy number, those that there are.
+        gene_sets: The sets of the GMT file; empty where there is none.
     """
 
     folder: Path
@@ -52,6 +57,8 @@ class Cohort:
     covariates: pl.DataFrame
     outcomes: pl.DataFrame
     fingerprint: str
+    genes: Mapping[GeneTableName, GeneTable] = field(default_factory=dict)
+    gene_sets: GeneSets = field(default_factory=dict)
 
     def patient(self, patient_id: str) -> Patient:
         """The patient of that id; KeyError if there is none."""
@@ -77,6 +84,8 @@ def read_cohort(folder: Path) -> Cohort:
     """
     manifest = Manifest.load(folder)
     tables, findings = checked_tables(folder, manifest)
+    molecular = read_molecular(folder, manifest, tables)
+    findings = findings + molecular.findings
     if faults := errors(findings):
         raise DataError(
             f"{folder.name} holds {len(faults)} fault(s) that keep it from being read",
@@ -93,7 +102,9 @@ def read_cohort(folder: Path) -> Cohort:
         outcomes=_outcomes(frames["outcomes"])
         if "outcomes" in frames
         else pl.DataFrame(schema=_OUTCOMES),
-        fingerprint=_fingerprint(manifest, frames),
+        fingerprint=_fingerprint(manifest, frames, molecular.contents()),
+        genes=molecular.genes,
+        gene_sets=molecular.gene_sets,
     )
 
 
@@ -108,23 +119,28 @@ def _outcomes(frame: pl.DataFrame) -> pl.DataFrame:
     return frame.select(_OUTCOMES.keys())
 
 
-def _fingerprint(manifest: Manifest, frames: Mapping[str, pl.DataFrame]) -> str:
-    parts: list[str] = [manifest.model_dump_json()]
+def _fingerprint(
+    manifest: Manifest, frames: Mapping[str, pl.DataFrame], molecular: Iterable[bytes]
+) -> str:
+    parts: list[str | bytes] = [manifest.model_dump_json(exclude_none=True)]
     for name in sorted(frames):
         frame = frames[name]
         parts += [name, frame.select(sorted(frame.columns)).write_csv()]
-    return fingerprint(*parts)
+    return fingerprint(*parts, *molecular)
 
 
 def _patients(frames: Mapping[str, pl.DataFrame], folder: Path) -> tuple[Patient, ...]:
     exams = _exams(frames, folder)
     texts = _collected("patient_id", _text, _rows(frames, "texts", exam_id=False))
+    slides = _collected("patient_id", partial(_slide, folder), _rows(frames, "slides"))
     return tuple(
         Patient(
             patient_id=row["patient_id"],
             site=row.get("site") or "",
             exams=tuple(sorted(exams[row["patient_id"]], key=attrgetter("day", "exam_id"))),
             texts=tuple(sorted(texts[row["patient_id"]], key=attrgetter("day", "text_id"))),
+            cancer_type=row.get("cancer_type") or "",
+            slides=tuple(slides[row["patient_id"]]),
         )
         for row in _rows(frames, "patients")
     )
@@ -149,6 +165,11 @@ def _exams(frames: Mapping[str, pl.DataFrame], folder: Path) -> Mapping[str, lis
 
 def _image(folder: Path, row: Row) -> Image:
     return Image(row["image_id"], row["side"], row["view"], folder / row["path"])
+
+
+def _slide(folder: Path, row: Row) -> Slide:
+    found = {name: folder / row[name] for name in ("path", "features") if row.get(name)}
+    return Slide(row["slide_id"], **found, mpp=row.get("mpp"))
 
 
 def _text(row: Row) -> Text:

@@ -189,8 +189,8 @@ RULES: dict[str, Rule] = {
         "warning",
     ),
     "C037": Rule(
-        "the text is blank and is left out, as if there were none",
-        "remove the row, or fill in the text if it was lost",
+        "the text is empty; it is read as no text",
+        "nothing, if there is none; else export it again",
         "warning",
     ),
     # Images on disk.
@@ -227,6 +227,48 @@ RULES: dict[str, Rule] = {
     "C055": Rule(
         "the value is not 0 or 1, but the covariate is binary and has no levels",
         "map the values in tables.patients.values, or name the two in clinical.{column}.levels",
+    ),
+    # Genes.
+    "C061": Rule(
+        "the unit is declared as {unit}, but the numbers can only be {possible}",
+        "correct tables.expression.unit in the manifest, or export the table again",
+    ),
+    "C062": Rule(
+        "{share} of the genes of the gene sets are columns of {table}: the table names genes by "
+        "{theirs}, the sets by {ours}",
+        "give both the same vocabulary (HGNC symbols, or Ensembl ids), a column a gene",
+    ),
+    "C063": Rule(
+        "the patient has an earlier row (line {first})",
+        "keep one sample a patient (of TCGA barcodes the primary tumour, 01)",
+    ),
+    "C064": Rule(
+        "the gene has an earlier column",
+        "keep one column a gene; versions of Ensembl ids (the point and what follows) do not count",
+    ),
+    "C065": Rule(
+        "the column holds words, so it is no gene; it is not read",
+        "nothing, if it is none",
+        "warning",
+    ),
+    "C066": Rule(
+        "not a gene set: a line needs a name, a description and genes, separated by tabs",
+        "write it so (GMT), or remove the line",
+    ),
+    "C067": Rule(
+        "{empty} of {sets} gene sets have no gene in {table}; half of them have less than "
+        "{median} of theirs",
+        "nothing, if the table holds chosen genes only; else export all of them",
+        "warning",
+    ),
+    "C068": Rule(
+        "the unit of expression is not declared; by its numbers it is {unit}",
+        "add `unit: {unit}` to tables.expression in the manifest, or what is right",
+        "warning",
+    ),
+    "C069": Rule(
+        "mutation is told as 0 or 1, but other numbers stand here",
+        "write 1 where the gene is mutated and 0 where it was looked at and is not",
     ),
 }
 

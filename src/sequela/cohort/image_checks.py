@@ -1,4 +1,4 @@
-"""Rules for the files that the images table names."""
+"""Rules for the files that the images and slides tables name."""
 
 from __future__ import annotations
 
@@ -13,19 +13,21 @@ from sequela.cohort.manifest import Manifest
 from sequela.cohort.tables import ROW, Table
 
 
-def image_findings(images: Table, folder: Path, manifest: Manifest) -> Iterator[Finding]:
-    """What is wrong with image paths: none may leave the folder, each must be a file."""
-    if not images.has("path"):
+def file_findings(
+    images: Table, column: str, folder: Path, manifest: Manifest
+) -> Iterator[Finding]:
+    """What is wrong with the paths of a column: none may leave the folder, each must be a file."""
+    if not images.has(column):
         return
     home = folder.resolve()
     follow = manifest.links == "anywhere"
     within = cache(lambda parent: follow or _within(home / parent, home))
-    for row, text in images.typed.select(ROW, "path").drop_nulls().iter_rows():
+    for row, text in images.typed.select(ROW, column).drop_nulls().iter_rows():
         path = PurePosixPath(text)
         outside = path.is_absolute() or ".." in path.parts or not within(path.parent)
         if code := "C042" if outside else _fault(home / path, home, follow=follow):
-            yield finding(code, images.file, row, "path")
-    yield from images.repeated(("path",), "C043", "path")
+            yield finding(code, images.file, row, column)
+    yield from images.repeated((column,), "C043", column)
 
 
 def _fault(path: Path, home: Path, *, follow: bool) -> str:

@@ -7,6 +7,7 @@ from typing import Literal
 
 from pydantic import ConfigDict, Field, model_validator
 
+from sequela.cohort.gene_units import Unit
 from sequela.errors import DataError
 from sequela.settings import Settings, read_settings
 
@@ -56,6 +57,7 @@ class TableSource(Settings):
         columns: Our column name to theirs.
         values: Our column name to {their value: our value}.
         constants: Columns of ours that the file lacks, with the value of every row.
+        unit: Of an expression table: counts, tpm, log or z; told from the numbers if left out.
     """
 
     model_config = ConfigDict(coerce_numbers_to_str=True)
@@ -64,6 +66,7 @@ class TableSource(Settings):
     columns: dict[str, str] = Field(default_factory=dict)
     values: dict[str, dict[str, str | int | float | None]] = Field(default_factory=dict)
     constants: dict[str, str | int | float] = Field(default_factory=dict)
+    unit: Unit | None = None
 
 
 class Manifest(Settings):

@@ -33,6 +33,23 @@ class Text:
 
 
 @dataclass(frozen=True)
+class Slide:
+    """One whole-slide image: the file, its patch features, or both; paths are never printed.
+
+    Attributes:
+        slide_id: Names it.
+        path: The image, None where only features are.
+        features: Features of its patches, None where they are still to be made.
+        mpp: Micrometres a pixel at the largest level, None to read it from the file.
+    """
+
+    slide_id: str
+    path: Path | None = None
+    features: Path | None = None
+    mpp: float | None = None
+
+
+@dataclass(frozen=True)
 class Exam:
     """One visit: its images, and the text written about it, in days from the index date."""
 
@@ -46,12 +63,14 @@ class Exam:
 
 @dataclass(frozen=True)
 class Patient:
-    """One patient's exams, oldest first, and the texts that belong to no exam."""
+    """One patient's exams, oldest first, the texts that belong to no exam, and the slides."""
 
     patient_id: str
     site: str
     exams: tuple[Exam, ...]
     texts: tuple[Text, ...]
+    cancer_type: str = ""
+    slides: tuple[Slide, ...] = ()
 
 
 @dataclass(frozen=True)

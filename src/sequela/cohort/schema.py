@@ -94,11 +94,20 @@ SCHEMA: dict[str, TableSchema] = {
             Column("language", "label"),
         )
     ),
+    "slides": TableSchema(
+        (
+            Column("slide_id", "id", required=True),
+            _PATIENT,
+            Column("path", "path"),
+            Column("features", "path"),
+            Column("mpp", "number"),
+        )
+    ),
 }
 """Tables by name."""
 
-ELSEWHERE = ("slides", "expression", "copy_number", "mutation", "gene_sets")
-"""Tables that a manifest may name and that other rooms read."""
+GENES = ("expression", "copy_number", "mutation", "gene_sets")
+"""Tables of a column a gene, and sets of genes: read as wholes (`gene_tables.py`)."""
 
 
 def columns_of(name: str, manifest: Manifest) -> tuple[Column, ...]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 
@@ -11,7 +11,7 @@ import polars as pl
 
 from sequela.cohort.findings import Finding, finding
 from sequela.cohort.manifest import DAYS, FILE_NAME, Manifest, TableSource
-from sequela.cohort.schema import ELSEWHERE, SCHEMA, Column, columns_of
+from sequela.cohort.schema import GENES, SCHEMA, Column, columns_of
 from sequela.storage import atomic
 
 ROW = "__row"
@@ -66,6 +66,13 @@ class Table:
         rows = self.cells.filter(bad)[ROW]
         return [finding(code, self.file, row, column, **words) for row in rows]
 
+    def where_known(self, column: str) -> Table:
+        """The rows that have a value in a column; the table itself if it lacks the column."""
+        if not self.has(column):
+            return self
+        known = self.raw[column].is_not_null()
+        return replace(self, raw=self.raw.filter(known), typed=self.typed.filter(known))
+
     def repeated(self, key: tuple[str, ...], code: str, column: str) -> list[Finding]:
         """The finding `code` for every row whose key stands on an earlier row."""
         known = pl.all_horizontal(pl.col(key).is_not_null())
@@ -96,8 +103,8 @@ def read_tables(folder: Path, manifest: Manifest) -> tuple[dict[str, Table], lis
         findings.append(finding("C009", FILE_NAME, column="tables", table=name))
     for name, source in manifest.tables.items():
         if name not in SCHEMA:
-            if name not in ELSEWHERE:
-                words = {"table": name, "known": ", ".join([*SCHEMA, *ELSEWHERE])}
+            if name not in GENES:
+                words = {"table": name, "known": ", ".join([*SCHEMA, *GENES])}
                 findings.append(finding("C020", FILE_NAME, None, "tables", **words))
             continue
         frame, faults = read_rows(folder, name, source)
@@ -114,14 +121,23 @@ def read_rows(
     folder: Path, name: str, source: TableSource
 ) -> tuple[pl.DataFrame | None, list[Finding]]:
     """The cells of a file as text with the line of each row, or what keeps it from being read."""
-    path = folder / source.file
-    if "\0" in source.file or not path.resolve().is_relative_to(folder.resolve()):
-        return None, [finding("C042", FILE_NAME, None, f"tables.{name}.file")]
-    if not path.is_file():
-        return None, [finding("C003", source.file, table=name)]
+    frame, findings = native_rows(folder, name, source)
+    if frame is None:
+        return None, findings
+    flat = [item for item, kind in frame.schema.items() if item != ROW and not kind.is_nested()]
+    return frame.select(ROW, pl.col(flat).cast(pl.String)), findings
+
+
+def native_rows(
+    folder: Path, name: str, source: TableSource
+) -> tuple[pl.DataFrame | None, list[Finding]]:
+    """The same with the types that a Parquet file gives its columns."""
+    path, findings = located(folder, name, source)
+    if path is None:
+        return None, findings
     try:
         if path.suffix == ".parquet":
-            return _from_parquet(path), []
+            return pl.read_parquet(path).with_row_index(ROW, offset=1), []
         return _from_text(path, source.file)
     except pl.exceptions.PolarsError as error:
         more = "more fields" in str(error)
@@ -129,14 +145,18 @@ def read_rows(
         return None, [finding("C004", source.file, format=_form(path), fault=fault)]
 
 
+def located(folder: Path, name: str, source: TableSource) -> tuple[Path | None, list[Finding]]:
+    """The file that the manifest names for a table, which must lie inside the folder."""
+    path = folder / source.file
+    if "\0" in source.file or not path.resolve().is_relative_to(folder.resolve()):
+        return None, [finding("C042", FILE_NAME, None, f"tables.{name}.file")]
+    if not path.is_file():
+        return None, [finding("C003", source.file, table=name)]
+    return path, []
+
+
 def _form(path: Path) -> str:
     return _FORMAT.get(path.suffix, "comma-separated text")
-
-
-def _from_parquet(path: Path) -> pl.DataFrame:
-    frame = pl.read_parquet(path)
-    flat = [name for name, kind in frame.schema.items() if not kind.is_nested()]
-    return frame.select(pl.col(flat).cast(pl.String)).with_row_index(ROW, offset=1)
 
 
 def _from_text(path: Path, file: str) -> tuple[pl.DataFrame | None, list[Finding]]:

@@ -7,7 +7,7 @@ from pathlib import Path
 import yaml
 
 from sequela.cohort.manifest import FILE_NAME, Manifest
-from sequela.cohort.schema import SCHEMA, columns_of
+from sequela.cohort.schema import columns_of
 from sequela.errors import UsageError
 from sequela.storage import write_text
 
@@ -62,6 +62,14 @@ tables:
   texts:
     file: texts.csv             # text_id, patient_id, day, kind, text; exam_id if it belongs to
                                 # one; available_day if it could be read only later
+  # slides:
+  #   file: slides.csv            # slide_id, patient_id; path of the slide, features of its
+                                  # patches, or both; mpp if the slide does not say it
+  # expression:                   # patient_id and a column a gene; likewise mutation, copy_number
+  #   file: expression.parquet
+  #   unit: log                   # counts, tpm, log or z
+  # gene_sets:
+  #   file: pathways.gmt          # a line a set: name, description, genes, separated by tabs
 """
 
 
@@ -76,7 +84,9 @@ def write_cohort_template(folder: Path) -> list[Path]:
     Raises:
         UsageError: If the folder has a manifest already.
     """
-    files = {FILE_NAME: MANIFEST} | {f"{name}.csv": _header(name) for name in SCHEMA}
+    files = {FILE_NAME: MANIFEST} | {
+        f"{name}.csv": _header(name) for name in yaml.safe_load(MANIFEST)["tables"]
+    }
     if (folder / FILE_NAME).exists():
         raise UsageError(f"{folder.name} already holds {FILE_NAME}", hint="choose a new folder")
     written = [folder / name for name in files if not (folder / name).exists()]

@@ -19,11 +19,13 @@ class TextEncoderConfig(Settings):
 
     Attributes:
         encoder: A folder in Hugging Face form, or a name on its hub.
+        checkpointing: Recompute activations in the backward pass: less memory, more time.
         architecture: The encoder's own configuration, so that a checkpoint needs no other file;
             filled in by `resolved`.
     """
 
     encoder: str
+    checkpointing: bool = False
     architecture: dict[str, Any] | None = None
 
 
@@ -36,6 +38,36 @@ def resolved(config: TextEncoderConfig) -> TextEncoderConfig:
     found = _loaded(AutoConfig, config.encoder).to_dict()
     found.pop("_name_or_path", None)
     return config.evolve(architecture=found)
+
+
+def require_fit(config: TextEncoderConfig, tokenizer: Any, tokens: int) -> None:
+    """Refuse a tokenizer that names words, or a length that asks for places, which are not there.
+
+    Args:
+        config: The encoder.
+        tokenizer: What its ids come from.
+        tokens: The most tokens that a text will have.
+
+    Raises:
+        UsageError: If the encoder's embeddings are too few.
+    """
+    stated = resolved(config).architecture or {}
+    name = Path(config.encoder).name
+    known, words = len(tokenizer), int(stated.get("vocab_size") or len(tokenizer))
+    if known > words:
+        raise UsageError(
+            f"the tokenizer of {name} knows {known:,} tokens, and its encoder embeds {words:,}",
+            hint="they come from two encoders: put back the tokenizer.json that belongs to "
+            "config.json, or make both anew with `sequela pretrain-text`",
+        )
+    # RoBERTa and its kin count places from the id after the padding's.
+    first = int(stated.get("pad_token_id") or 0) + 1 if "roberta" in stated["model_type"] else 0
+    places = int(stated.get("max_position_embeddings") or tokens + first) - first
+    if tokens > places:
+        raise UsageError(
+            f"texts may have {tokens} tokens, and the encoder {name} has places for {places}",
+            hint=f"set text.tokens={places}, or choose an encoder for longer texts",
+        )
 
 
 class TextEncoder(nn.Module):
@@ -68,7 +100,8 @@ class TextEncoder(nn.Module):
         mask = batch.text_mask
         total = self.projection.weight.new_zeros((*mask.shape, dim))
         if mask.any():
-            total[mask] = self.encode(batch.tokens[mask], batch.token_mask[mask])
+            found = self.encode(batch.tokens[mask], batch.token_mask[mask])
+            total[mask] = found.to(total.dtype)  # autocast may have left it in half
         return total, mask
 
     def encode(
@@ -95,6 +128,8 @@ def build_backbone(config: TextEncoderConfig, *, initial_weights: bool = True) -
         backbone = AutoModel.from_config(architecture)  # type: ignore[no-untyped-call]
     if getattr(backbone, "pooler", None) is not None:
         backbone.pooler = None
+    if config.checkpointing:
+        backbone.gradient_checkpointing_enable({"use_reentrant": False})
     module: nn.Module = backbone
     return module
 
@@ -123,7 +158,7 @@ def _loaded(loader: Any, encoder: str, **options: Any) -> Any:
     logging.disable_progress_bar()  # type: ignore[no-untyped-call]
     try:
         return loader.from_pretrained(encoder, trust_remote_code=False, **options)
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RuntimeError) as error:
         name = Path(encoder).name
         raise UsageError(
             f"the text encoder {name} cannot be loaded: {type(error).__name__}",

@@ -113,15 +113,25 @@ def decision_curve_of(
     return {**curve, "horizon": made.horizon, "reason": ""}
 
 
-def risk_histogram(rows: Rows, question: Question) -> dict[str, object]:
-    """How risk is spread among those with the event, those without, and the unknown."""
+def risk_histogram(
+    rows: Rows, question: Question, settings: EvaluationSettings
+) -> dict[str, object]:
+    """How predicted risk is spread among those with the event, those without, and the unknown.
+
+    The probability at the forecast's horizon, as calibration plots have it; where none is stored,
+    the risk that ranks.
+    """
     case, control = question.cases(rows), question.controls(rows)
-    low, high = float(rows.risk.min()), float(rows.risk.max())
+    try:
+        risk = forecast(rows, question, otherwise=settings.table_days).risk(rows)
+    except UndefinedMetricError:
+        risk = rows.risk
+    low, high = float(risk.min()), float(risk.max())
     bounds = (0.0, 1.0) if low >= 0 and high <= 1 else (low, max(high, low + 1e-9))
     edges = np.linspace(*bounds, _HISTOGRAM_BINS + 1)
 
     def counts(mask: np.ndarray) -> list[int]:
-        return [int(count) for count in np.histogram(rows.risk[mask], edges)[0]]
+        return [int(count) for count in np.histogram(risk[mask], edges)[0]]
 
     return {
         "edges": edges.tolist(),

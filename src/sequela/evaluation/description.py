@@ -67,7 +67,7 @@ def described(
         "recalibration": recalibrations(model, question, settings, resampler),
         "conformal": conformal_bounds(model, question.cause, settings.conformal_level, resampler),
         "decision_curve": decision_curve_of(rows, question, settings),
-        "risk_histogram": risk_histogram(rows, question),
+        "risk_histogram": risk_histogram(rows, question, settings),
         "roc": roc_curve(rows, question, settings.curve_points),
         "landmarks": _landmarks(rows, question, settings),
     }

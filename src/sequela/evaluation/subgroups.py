@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from bisect import bisect_right
 from dataclasses import dataclass
 from itertools import pairwise
@@ -20,6 +21,7 @@ from sequela.evaluation.uncertainty import Resampler, Resampling, measured
 
 NOT_KNOWN = "not known"
 _MOST_CATEGORIES = 8
+_NUMBER = re.compile(r"\d+(?:\.\d+)?")
 _AGES = (50.0, 60.0, 70.0)
 _YEARS = (1.0, 120.0)
 
@@ -82,7 +84,7 @@ def _banded(values: pl.Series, column: str) -> tuple[pl.Series, list[str]]:
     known = values.drop_nulls()
     numbers = known.cast(pl.Float64, strict=False)
     if numbers.null_count():
-        return values, sorted(known.unique().to_list())
+        return values, sorted(known.unique().to_list(), key=_ascending)
     if numbers.n_unique() <= _MOST_CATEGORIES:
         return values, sorted(known.unique().to_list(), key=float)
     cuts = _cuts(numbers, column)
@@ -96,6 +98,14 @@ def _banded(values: pl.Series, column: str) -> tuple[pl.Series, list[str]]:
         for number in values.cast(pl.Float64)
     ]
     return pl.Series(bands, dtype=pl.String), names
+
+
+def _ascending(name: str) -> tuple[float, str]:
+    """By the first number in a name, as in `<=20`, `20-50`, `>50`; names without one come last."""
+    found = _NUMBER.search(name)
+    if found is None:
+        return float("inf"), name
+    return float(found[0]) + {"<": -1e-6, ">": 1e-6}.get(name.strip()[0], 0.0), name
 
 
 def _cuts(numbers: pl.Series, column: str) -> list[float]:

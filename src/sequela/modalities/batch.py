@@ -31,6 +31,8 @@ class Batch:
         tokens: Token ids of the text of each exam.
         token_mask: True where there is a token.
         text_mask: True where the exam has a text.
+        words: Token ids before some were hidden, for a language model to guess.
+        word_mask: True where there is one to guess.
         clinical: Clinical covariates, scaled on training patients.
         clinical_mask: True where the covariate is known.
         patches: Features of the patches of all slides of a patient.
@@ -61,6 +63,8 @@ class Batch:
     tokens: Int[Tensor, "patient exam token"] | None = None
     token_mask: Bool[Tensor, "patient exam token"] | None = None
     text_mask: Bool[Tensor, "patient exam"] | None = None
+    words: Int[Tensor, "patient exam token"] | None = None
+    word_mask: Bool[Tensor, "patient exam token"] | None = None
     clinical: Float[Tensor, "patient covariate"] | None = None
     clinical_mask: Bool[Tensor, "patient covariate"] | None = None
     patches: Float[Tensor, "patient patch feature"] | None = None
@@ -80,6 +84,15 @@ class Batch:
 
     def __len__(self) -> int:
         return len(self.day)
+
+    def rows(self, start: int, stop: int) -> Batch:
+        """Some of the patients, one after another."""
+        taken = {
+            field.name: value[start:stop]
+            for field in fields_of(self)
+            if (value := getattr(self, field.name)) is not None
+        }
+        return Batch(**taken)
 
     def to(self, device: torch.device) -> Batch:
         """The same batch on another device."""

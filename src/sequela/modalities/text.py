@@ -57,8 +57,9 @@ class TextSettings(Settings):
     """How texts become tokens.
 
     Attributes:
-        encoder: A folder in Hugging Face form, a name on its hub, or `tiny` for one that is made
-            on the spot from the training patients' texts.
+        encoder: A folder in Hugging Face form, a name on its hub, `tiny` for one that is made on
+            the spot from the training patients' texts, or `language-model` for what
+            `sequela pretrain-text` made of them, for each fold its own.
         tokens: Tokens an exam, special ones included.
         truncation: What is kept of a longer text; the paper keeps the head.
         tiny: The size of the `tiny` encoder.
@@ -143,11 +144,10 @@ def train_tiny_encoder(
     """
     import torch
     from safetensors.torch import save_file
-    from transformers import PreTrainedTokenizerFast, RobertaConfig, RobertaModel
+    from transformers import RobertaConfig, RobertaModel
 
     make_folder(folder)
-    backend = _trained_bpe(texts, settings.tiny.vocabulary)
-    tokenizer = PreTrainedTokenizerFast(tokenizer_object=backend, **SPECIAL)  # type: ignore[no-untyped-call]
+    tokenizer = train_tokenizer(texts, settings.tiny.vocabulary)
     tokenizer.save_pretrained(folder)
     size = settings.tiny
     config = RobertaConfig(
@@ -171,6 +171,19 @@ def train_tiny_encoder(
         save_file(model.state_dict(), temporary, metadata={"format": "pt"})
     # Last, so that a folder with a configuration is whole.
     write_json(folder / "config.json", config.to_dict())
+
+
+def train_tokenizer(texts: Sequence[str], vocabulary: int) -> Any:
+    """A byte-level BPE tokenizer of these texts, with RoBERTa's special tokens.
+
+    Args:
+        texts: Training patients'; its merges come from them.
+        vocabulary: Tokens at most; few texts give fewer.
+    """
+    from transformers import PreTrainedTokenizerFast
+
+    backend = _trained_bpe(texts, vocabulary)
+    return PreTrainedTokenizerFast(tokenizer_object=backend, **SPECIAL)  # type: ignore[no-untyped-call]
 
 
 def _trained_bpe(texts: Sequence[str], vocabulary: int) -> Tokenizer:

@@ -16,11 +16,13 @@ from torch import nn
 
 from sequela.models import lumin_variants
 from sequela.models.baselines import BASELINE_WORDS
+from sequela.models.late_fusion import MEMBERS, STACKED, LateFusion, LateFusionConfig
 from sequela.models.lumin import Lumin, LuminConfig
 from sequela.models.mirai import Mirai, MiraiConfig
 
 __all__ = [
     "VARIANTS",
+    "LateFusionConfig",
     "LuminConfig",
     "MiraiConfig",
     "ModelConfig",
@@ -40,7 +42,9 @@ def _family(values: Any) -> str:
 
 
 ModelConfig: TypeAlias = Annotated[
-    Annotated[LuminConfig, Tag("lumin")] | Annotated[MiraiConfig, Tag("mirai")],
+    Annotated[LuminConfig, Tag("lumin")]
+    | Annotated[MiraiConfig, Tag("mirai")]
+    | Annotated[LateFusionConfig, Tag("late-fusion")],
     Discriminator(_family),
 ]
 
@@ -48,6 +52,8 @@ PEER_WORDS: Mapping[str, str] = MappingProxyType(
     {
         "mirai": "image of the last exam; transformer over its views; additive hazard (Yala 2021)",
         "lomar": "image of all exams seen; transformer over visits; additive hazard (Karaman 2024)",
+        "late-fusion": "image and text of the last exam; mean of the logits of st-i and st-r",
+        STACKED: "the same, weighed as validation patients ask (Wolpert 1992)",
     }
 )
 
@@ -71,6 +77,8 @@ def build_model(config: ModelConfig, logits: int, *, initial_weights: bool = Tru
             return Lumin(config, logits, initial_weights=initial_weights)
         case MiraiConfig():
             return Mirai(config, logits, initial_weights=initial_weights)
+        case LateFusionConfig():
+            return LateFusion(config, logits, initial_weights=initial_weights)
         case _:
             assert_never(config)
 
@@ -86,6 +94,9 @@ def variant(name: str, full: ModelConfig | None = None) -> ModelConfig:
         UsageError: If there is no such variant, or it needs an encoder that `full` lacks.
     """
     whole = full if isinstance(full, LuminConfig) else LuminConfig()
+    if name in ("late-fusion", STACKED):
+        images, texts = (lumin_variants.variant(member, whole) for member in MEMBERS)
+        return LateFusionConfig(of_images=images, of_texts=texts, stacked=name == STACKED)
     if name in PEER_WORDS:
         asked = full if isinstance(full, MiraiConfig) else _mirai(whole)
         return asked.evolve(exams=1 if name == "mirai" else max(2, asked.exams))

@@ -44,7 +44,7 @@ class AdditiveHazardHead:
         """Years up to the horizon or, without one, to the last event of training patients."""
         end = float(train.time[train.event == cause].max()) if horizon is None else horizon
         count = max(1, round(end / YEAR))
-        return cls(tuple((np.arange(1, count + 1) * end / count).tolist()), cause)
+        return cls((*(YEAR * year for year in range(1, count)), end), cause)
 
     @property
     def logits(self) -> int:

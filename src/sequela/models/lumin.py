@@ -30,6 +30,7 @@ from sequela.fusion.decomposition_loss import (
     decomposition_penalty,
     pairs_of,
 )
+from sequela.fusion.shortcut import Shortcut
 from sequela.fusion.timeline import Timeline, latest_exams, timeline_of
 from sequela.fusion.tokens import Tokens, TokenTypes, exam_tokens, patient_token, temporal_tokens
 from sequela.modalities.batch import Batch
@@ -57,6 +58,8 @@ class LuminConfig(Settings):
         layers: Transformer layers of the aggregation.
         heads: Attention heads a layer.
         dropout: Share of activations that the aggregation drops in training.
+        shortcut: Add logits that are linear in the encoders' vectors and in the product of image
+            and text, past the decomposition (the paper has none).
         time_embedding: Tell the aggregation how long ago each exam was (the paper does not).
         clinical: Read the manifest's clinical covariates too, as one token a patient (the paper
             does not).
@@ -79,6 +82,7 @@ class LuminConfig(Settings):
     layers: int = Field(default=2, ge=1)
     heads: int = Field(default=8, ge=1)
     dropout: float = Field(default=0.1, ge=0, lt=1)
+    shortcut: bool = False
     time_embedding: bool = False
     clinical: bool = False
     covariates: int = Field(default=0, ge=0)
@@ -152,6 +156,9 @@ class Lumin(nn.Module):
         self.types = TokenTypes(parts, alone, config.exams, dim, config.time_embedding)
         self.aggregation = _aggregation(config, len(parts))
         self.output = nn.Linear(dim, logits)
+        self.shortcut = (
+            Shortcut(config.vectors, config.exams, dim, logits) if config.shortcut else None
+        )
         self.removed: frozenset[str] = frozenset()
 
     def forward(self, batch: Batch) -> Output:
@@ -165,6 +172,8 @@ class Lumin(nn.Module):
         tokens = tokens.without(self.removed)
         typed = tokens.values + self.types(tokens, timeline)
         logits = self.output(self.aggregation(typed, tokens.mask))
+        if self.shortcut is not None:
+            logits = logits + self.shortcut(vectors, timeline.mask)
         penalty = None
         if self.training and self.config.decomposition_loss.asked:
             penalty = self.penalty(tokens, vectors, seen)

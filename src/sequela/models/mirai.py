@@ -98,7 +98,8 @@ class ViewEncoder(nn.Module):
         mask = batch.view_mask
         vectors = self.projection.weight.new_zeros((*mask.shape, self.projection.out_features))
         if mask.any():
-            vectors[mask] = self.projection(self.backbone(normalised(batch.views[mask])))
+            found = self.projection(self.backbone(normalised(batch.views[mask])))
+            vectors[mask] = found.to(vectors.dtype)  # autocast may have left it in half
         return vectors, mask
 
 
@@ -123,13 +124,14 @@ class Conditioned(nn.Module):
 
 
 class AttentionPool(nn.Module):
-    """A transformer over a set, then its mean, weighed by attention; of nothing, a learned vector.
+    """A transformer over a set, then its mean, weighed by attention.
 
     Args:
         config: Of the model.
+        maybe_empty: Learn a vector that stands for a set of nothing.
     """
 
-    def __init__(self, config: MiraiConfig) -> None:
+    def __init__(self, config: MiraiConfig, *, maybe_empty: bool) -> None:
         super().__init__()
         dim = config.dim
         layer = nn.TransformerEncoderLayer(
@@ -137,7 +139,7 @@ class AttentionPool(nn.Module):
         )
         self.layers = nn.TransformerEncoder(layer, config.layers, enable_nested_tensor=False)
         self.attention = nn.Linear(dim, 1, bias=False)
-        self.nothing = nn.Parameter(torch.randn(dim) * 0.02)
+        self.nothing = nn.Parameter(torch.randn(dim) * 0.02) if maybe_empty else None
 
     def forward(
         self, items: Float[Tensor, "set item dim"], mask: Bool[Tensor, "set item"]
@@ -148,7 +150,7 @@ class AttentionPool(nn.Module):
         states = self.layers(items, src_key_padding_mask=~seen)
         scores = self.attention(states).squeeze(-1).masked_fill(~seen, -torch.inf)
         pooled = (scores.softmax(dim=1)[:, :, None] * states).sum(dim=1)
-        return torch.where(empty[:, None], self.nothing, pooled)
+        return pooled if self.nothing is None else torch.where(empty[:, None], self.nothing, pooled)
 
 
 class Mirai(nn.Module):
@@ -173,9 +175,10 @@ class Mirai(nn.Module):
         self.config = config
         self.image = ViewEncoder(config.image, config.dim, initial_weights=initial_weights)
         self.kind = Conditioned(len(VIEW_KINDS), config.dim)
-        self.views = AttentionPool(config)
+        self.views = AttentionPool(config, maybe_empty=True)
         self.time = Conditioned(1, config.dim) if config.exams > 1 else None
-        self.visits = AttentionPool(config) if config.exams > 1 else None
+        several = config.exams > 1
+        self.visits = AttentionPool(config, maybe_empty=False) if several else None
         self.output = nn.Linear(config.dim, logits)
 
     def forward(self, batch: Batch) -> Output:

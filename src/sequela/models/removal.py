@@ -17,15 +17,15 @@ from sequela.models.lumin import Lumin, LuminConfig
 
 EVOLUTION = "te-dke"
 """All temporal parts at once."""
-INPUTS = {"images": "image", "texts": "text"}
-"""What is read, by the name of the vector that stands for it."""
+INPUTS = ("images", "texts")
+"""What is read; from a model that reads both, either can be taken."""
 
 
 def removable(config: object) -> tuple[str, ...]:
     """The names of what can be taken from a trained model."""
     if not isinstance(config, LuminConfig):
         return ()
-    inputs = tuple(name for name, kind in INPUTS.items() if kind in config.modalities)
+    inputs = tuple(INPUTS) if len(config.modalities) > 1 else ()
     whole = (EVOLUTION,) if config.temporal else ()
     clinical = ("clinical",) if config.clinical else ()
     return (*config.cross_modal, *config.temporal, *whole, *clinical, *inputs)

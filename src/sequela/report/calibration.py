@@ -48,11 +48,15 @@ class DecisionCurve:
         threshold: Predicted risks above which one would act.
         model: Net benefit of the model at each.
         everyone: Net benefit of acting on all.
+        low: Lower end of the model's interval, None where undefined.
+        high: Upper end.
     """
 
     threshold: Sequence[float]
     model: Sequence[float]
     everyone: Sequence[float]
+    low: Sequence[float | None] = ()
+    high: Sequence[float | None] = ()
 
 
 def calibration_figure(calibration: Calibration, name: str, model: str) -> str:
@@ -101,6 +105,14 @@ def decision_figure(curve: DecisionCurve, name: str, model: str) -> str:
             label="act on all",
         )
         axis.plot(curve.threshold, curve.model, color=COLOURS["series-1"], label=model)
+        band = [
+            (at, low, high)
+            for at, low, high in zip(curve.threshold, curve.low, curve.high, strict=False)
+            if low is not None and high is not None
+        ]
+        if band:
+            at, low, high = (list(ends) for ends in zip(*band, strict=True))
+            axis.fill_between(at, low, high, color=COLOURS["series-1"], alpha=0.16, linewidth=0)
         ceiling = max([*curve.model, *curve.everyone, 0.01])
         axis.set_ylim(-0.35 * ceiling, 1.08 * ceiling)
         axis.set_xlim(min(curve.threshold), max(curve.threshold))

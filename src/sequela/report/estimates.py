@@ -21,6 +21,7 @@ class Estimate:
         reason: Why the value, or the interval of a value, is undefined.
         p: A p-value that belongs to the number.
         level: Of the interval.
+        marks: What must stand beside the number, as `outcome-dependent sampling`.
     """
 
     value: float | None
@@ -29,6 +30,7 @@ class Estimate:
     reason: str = ""
     p: float | None = None
     level: float = 0.95
+    marks: tuple[str, ...] = ()
 
     @classmethod
     def of(cls, node: Any, *, reason: str = "") -> Estimate:
@@ -51,7 +53,8 @@ class Estimate:
                 stated = str(node.get("reason") or "")
                 if value is None:
                     stated = stated or reason or NOT_COMPUTED
-                return cls(value, low, high, stated, p, float(node.get("level") or 0.95))
+                level, marks = float(node.get("level") or 0.95), tuple(node.get("marks") or ())
+                return cls(value, low, high, stated, p, level, marks)
         raise TypeError(f"an estimate is an object or a number, found {type(node).__name__}")
 
     @property
@@ -68,7 +71,7 @@ class Estimate:
         """Value and interval as prose prints them, as in `0.71 (95% CI 0.62 to 0.80)`."""
         if self.value is None:
             return f"undefined ({self.reason})"
-        value = printed(self.value, style, signed=signed)
+        value = printed(self.value, style, signed=signed) + ("†" if self.marks else "")
         if self.low is None or self.high is None:
             return value
         low, high = (printed(end, style, signed=signed) for end in (self.low, self.high))

@@ -56,6 +56,7 @@ class Evidence:
         explanations: `explanations/explanations.json`.
         manifest: `cohort.yaml` of the cohort folder that the work folder stands in.
         audit: `audit.json`.
+        study: `study.json`, where the folder is a study's.
     """
 
     folder: Path
@@ -70,6 +71,7 @@ class Evidence:
     explanations: Mapping[str, Any] = field(default_factory=dict)
     manifest: Mapping[str, Any] = field(default_factory=dict)
     audit: Mapping[str, Any] = field(default_factory=dict)
+    study: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def config(self) -> Mapping[str, Any]:
@@ -77,11 +79,13 @@ class Evidence:
         return next((run.config for run in self.runs if run.config), {})
 
 
-def gather(work: Path) -> Evidence:
+def gather(work: Path, base: Path | None = None) -> Evidence:
     """Read a work folder, or an evaluation that stands by itself.
 
     Args:
-        work: The folder; or a file like `evaluation.json`, beside which nothing is looked at.
+        work: The folder with `evaluation.json`, runs and explanations, of a study its own; or a
+            file like `evaluation.json`, beside which nothing is looked at.
+        base: The work folder with the division and the prepared images, where it is another.
 
     Raises:
         DataError: If there is no `evaluation.json`, or a file is not what its name says.
@@ -94,22 +98,24 @@ def gather(work: Path) -> Evidence:
             f"{work.name} has no evaluation.json to report",
             hint="run `sequela evaluate` first",
         )
-    prepared = work / "prepared"
+    base = base or work
+    prepared = base / "prepared"
     sheet = prepared / "contact-sheet.png"
     quality = prepared / "images.parquet"
     return Evidence(
         folder=work,
         evaluation=_json(evaluation),
-        exclusions=_csv(work / "exclusions.csv"),
-        splits=_csv(work / "splits.csv"),
-        split_settings=_json(work / "splits.json"),
+        exclusions=_csv(base / "exclusions.csv"),
+        splits=_csv(base / "splits.csv"),
+        split_settings=_json(base / "splits.json"),
         runs=tuple(_run(folder) for folder in sorted((work / "runs").glob("*/"))),
         prepared=_json(prepared / "prepared.json"),
         quality=pl.read_parquet(quality) if quality.is_file() else None,
         contact_sheet=sheet if sheet.is_file() else None,
         explanations=_json(work / "explanations" / "explanations.json"),
-        manifest=_yaml(work.parent / "cohort.yaml"),
-        audit=_json(work / "audit.json"),
+        manifest=_yaml(base.parent / "cohort.yaml"),
+        audit=_json(base / "audit.json"),
+        study=_json(work / "study.json"),
     )
 
 

@@ -2,12 +2,30 @@
 
 from __future__ import annotations
 
-BASELINES = ("kaplan-meier", "cox-clinical", "timing-only")
-ORDER = (*BASELINES, "resnet50", "st-i", "st-r", "st-b", "l-b", "lumin-m", "lumin-t", "lumin")
+BASELINES = ("kaplan-meier", "cox-clinical", "timing-only", "cox-text", "boosting")
+RIVALS = ("mirai", "lomar", "late-fusion", "late-fusion-stacked")
+ORDER = (
+    *BASELINES,
+    *RIVALS,
+    "resnet50",
+    "st-i",
+    "st-r",
+    "st-b",
+    "l-b",
+    "lumin-m",
+    "lumin-t",
+    "lumin",
+)
 LABELS = {
     "kaplan-meier": "Kaplan–Meier",
     "cox-clinical": "Cox (clinical)",
     "timing-only": "Timing only",
+    "cox-text": "Cox (clinical and text)",
+    "boosting": "Boosting (clinical and text)",
+    "mirai": "Mirai-style",
+    "lomar": "LoMaR-style",
+    "late-fusion": "Late fusion",
+    "late-fusion-stacked": "Late fusion (stacked)",
     "resnet50": "ResNet-50",
     "auc": "AUC",
     "harrell_c": "Harrell's C",

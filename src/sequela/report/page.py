@@ -22,7 +22,10 @@ from sequela.report.names import label
 from sequela.report.protocol import duration, protocol_in_words
 from sequela.report.quality import image_quality
 from sequela.report.results import ModelResult, read_results
+from sequela.report.study_section import study_section
 from sequela.report.survival_curves import survival_figure
+from sequela.report.tripod import checklist
+from sequela.report.trust import trust
 from sequela.report.wording import headline, main_model, verdict
 from sequela.storage import write_text
 
@@ -46,13 +49,17 @@ PROBABILITY_METRICS = (
 )
 _SHEET_SIDE = 1200
 
+Drawings = dict[str, list[tuple[Any, Markup]]]
+"""Figures by kind: what each is about, and its SVG."""
 
-def write_report(work: Path, out: Path) -> Path:
+
+def write_report(work: Path, out: Path, base: Path | None = None) -> Path:
     """Write the report of a work folder as one self-contained HTML file.
 
     Args:
         work: The folder with `evaluation.json` and what stands beside it.
         out: The file to write.
+        base: The work folder with the division and the prepared images, where it is another.
 
     Returns:
         `out`.
@@ -60,12 +67,17 @@ def write_report(work: Path, out: Path) -> Path:
     Raises:
         DataError: If there is no evaluation, or it cannot be read.
     """
-    write_text(out, render(gather(work)))
+    write_text(out, render(gather(work, base)))
     return out
 
 
-def render(evidence: Evidence) -> str:
-    """The page as HTML, the same bytes for the same evidence."""
+def render(evidence: Evidence, drawn: Drawings | None = None) -> str:
+    """The page as HTML, the same bytes for the same evidence.
+
+    Args:
+        evidence: What it is made from.
+        drawn: Its figures, where they are drawn already.
+    """
     environment = Environment(
         loader=PackageLoader("sequela.report"),
         autoescape=True,
@@ -75,13 +87,14 @@ def render(evidence: Evidence) -> str:
     )
     environment.globals.update(footnotes=Footnotes, label=label, verdict=verdict)
     environment.filters.update(printed=printed, duration=duration)
-    return environment.get_template("page.html").render(**_contents(evidence))
+    return environment.get_template("page.html").render(**_contents(evidence, drawn))
 
 
-def _contents(evidence: Evidence) -> dict[str, Any]:
+def _contents(evidence: Evidence, drawn: Drawings | None) -> dict[str, Any]:
     evaluation = evidence.evaluation
     results = read_results(evaluation)
     sets = read_comparisons(evaluation, results)
+    about = _about(results)
     return {
         "version": __version__,
         "title": str(evidence.manifest.get("name") or "Predictions"),
@@ -93,11 +106,14 @@ def _contents(evidence: Evidence) -> dict[str, Any]:
         "headline": headline(results, sets),
         "protocol": protocol_in_words(evidence.config, evidence.split_settings, evaluation),
         "card": model_card(evidence, results),
+        "tripod": checklist(evidence, results),
         "provenance": provenance(evidence, results),
-        **_about(results),
+        **about,
+        **trust(evidence, results, about["main"]),
+        "study": study_section(evaluation, evidence.study),
         **_cohort(evidence),
         **_explanations(evidence),
-        **_drawings(evidence, results),
+        **(drawings(evidence, results) if drawn is None else drawn),
     }
 
 
@@ -131,7 +147,8 @@ def _explanations(evidence: Evidence) -> dict[str, Any]:
     }
 
 
-def _drawings(evidence: Evidence, results: Sequence[ModelResult]) -> dict[str, Any]:
+def drawings(evidence: Evidence, results: Sequence[ModelResult]) -> Drawings:
+    """The figures of the page by kind: what each is about, and its SVG."""
     curves, calibrations, decisions, learning = [], [], [], []
     for row, one in enumerate(_main_first(results)):
         if one.curves:

@@ -107,7 +107,17 @@ def _thresholds(settings: Mapping[str, Any]) -> str:
         return ""
     return (
         f"Intervals are {level * 100:g}% intervals; where no other method is named they come from "
-        f"{resamples:,} resamples of the patients. The threshold of accuracy, sensitivity and "
-        "specificity (Youden) and the border between the risk groups (the median risk) come from "
-        "validation patients."
+        f"{resamples:,} resamples of the patients. {_threshold(settings.get('threshold'))}"
+    )
+
+
+def _threshold(stated: float | None) -> str:
+    if stated is not None:
+        return (
+            f"The threshold of accuracy, sensitivity and specificity, and the border between the "
+            f"risk groups, is {stated:g}, as the owner of the predictions stated it."
+        )
+    return (
+        "The threshold of accuracy, sensitivity and specificity (Youden) and the border between "
+        "the risk groups (the median risk) come from validation patients."
     )

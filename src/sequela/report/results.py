@@ -130,11 +130,11 @@ def _metrics(node: Mapping[str, Any], groups: Mapping[str, Any]) -> dict[str, Es
     log_rank = groups.get("log_rank") or {}
     metrics["hazard_ratio"] = ratio
     metrics["wald_p"] = Estimate(
-        ratio.p, reason="" if ratio.p is not None else ratio.reason or missing
+        ratio.p, reason="" if ratio.p is not None else ratio.reason or missing, marks=ratio.marks
     )
     reason = str(log_rank.get("reason") or missing)
     p = _optional(log_rank.get("p"))
-    metrics["log_rank_p"] = Estimate(p, reason="" if p is not None else reason)
+    metrics["log_rank_p"] = Estimate(p, reason="" if p is not None else reason, marks=ratio.marks)
     return metrics
 
 
@@ -179,11 +179,12 @@ def _calibration(node: Mapping[str, Any], histogram: Mapping[str, Any]) -> Calib
 
 
 def _decision(node: Mapping[str, Any]) -> DecisionCurve | None:
+    columns = [node.get(key) or () for key in ("threshold", "model", "treat_all")]
+    nothing = [None] * len(columns[0])
+    columns += [node.get(key) or nothing for key in ("low", "high")]
     rows = [
-        (float(threshold), float(model), float(everyone))
-        for threshold, model, everyone in zip(
-            *(node.get(key) or () for key in ("threshold", "model", "treat_all")), strict=True
-        )
+        (float(threshold), float(model), float(everyone), _optional(low), _optional(high))
+        for threshold, model, everyone, low, high in zip(*columns, strict=True)
         if model is not None and everyone is not None
     ]
     return DecisionCurve(*map(list, zip(*rows, strict=True))) if rows else None

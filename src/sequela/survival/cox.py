@@ -16,8 +16,9 @@ from sequela.survival.cox_likelihood import (
     partial_likelihood,
     score_residuals,
 )
-from sequela.survival.normal import chi_squared_p, two_sided_ps, two_sided_width
+from sequela.survival.normal import chi_squared_p
 from sequela.survival.risk_sets import step
+from sequela.survival.wald import Wald
 
 _MAX_STEPS = 40
 _HALVINGS = 30
@@ -38,7 +39,7 @@ def chi_squared_test(statistic: float, freedom: int) -> ChiSquared:
 
 
 @dataclass(frozen=True)
-class Cox:
+class Cox(Wald):
     """A fitted Cox model.
 
     Attributes:
@@ -68,22 +69,6 @@ class Cox:
     baseline_stratum: Int[np.ndarray, " moment"]
     patients: int
     events: int
-
-    @property
-    def standard_error(self) -> Float[np.ndarray, " feature"]:
-        """Standard errors of the coefficients (robust where clusters were given)."""
-        return np.sqrt(np.diag(self.variance))
-
-    def interval(
-        self, level: float = 0.95
-    ) -> tuple[Float[np.ndarray, " feature"], Float[np.ndarray, " feature"]]:
-        """Wald limits of the coefficients; exponentiate for hazard ratios."""
-        width = two_sided_width(level) * self.standard_error
-        return self.coefficients - width, self.coefficients + width
-
-    def wald_p(self) -> Float[np.ndarray, " feature"]:
-        """Two-sided Wald p of each coefficient."""
-        return two_sided_ps(self.coefficients / self.standard_error)
 
     @property
     def wald(self) -> ChiSquared:

@@ -9,12 +9,13 @@ from jaxtyping import Bool, Float
 
 from sequela.errors import UndefinedMetricError
 from sequela.survival.cox import checked_scale, inverse
+from sequela.survival.wald import Wald
 
 _STEPS = 30
 
 
 @dataclass(frozen=True)
-class ExactCox:
+class ExactCox(Wald):
     """A fitted discrete model.
 
     Attributes:
@@ -28,11 +29,6 @@ class ExactCox:
     variance: Float[np.ndarray, "feature feature"]
     log_likelihood: float
     null_log_likelihood: float
-
-    @property
-    def standard_error(self) -> Float[np.ndarray, " feature"]:
-        """Standard errors of the coefficients."""
-        return np.sqrt(np.diag(self.variance))
 
 
 def fit_exact_cox(

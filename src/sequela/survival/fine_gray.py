@@ -17,12 +17,12 @@ from sequela.survival.cox_likelihood import (
     partial_likelihood,
     score_residuals,
 )
-from sequela.survival.normal import two_sided_ps, two_sided_width
 from sequela.survival.risk_sets import risk_sets, step
+from sequela.survival.wald import Wald
 
 
 @dataclass(frozen=True)
-class FineGray:
+class FineGray(Wald):
     """A fitted model of the subdistribution hazard of one cause.
 
     Attributes:
@@ -46,22 +46,6 @@ class FineGray:
     baseline_hazard: Float[np.ndarray, " moment"]
     patients: int
     events: int
-
-    @property
-    def standard_error(self) -> Float[np.ndarray, " feature"]:
-        """Standard errors of the coefficients."""
-        return np.sqrt(np.diag(self.variance))
-
-    def interval(
-        self, level: float = 0.95
-    ) -> tuple[Float[np.ndarray, " feature"], Float[np.ndarray, " feature"]]:
-        """Wald limits of the coefficients; exponentiate for subdistribution hazard ratios."""
-        width = two_sided_width(level) * self.standard_error
-        return self.coefficients - width, self.coefficients + width
-
-    def wald_p(self) -> Float[np.ndarray, " feature"]:
-        """Two-sided Wald p of each coefficient."""
-        return two_sided_ps(self.coefficients / self.standard_error)
 
     def incidence(
         self,

@@ -116,6 +116,7 @@ class Position:
         data_seconds: Waited in it so far.
         compute_seconds: Computed in it so far.
         history: The finished epochs.
+        processes: How many were fitting when it was saved.
     """
 
     epoch: int = 0
@@ -125,6 +126,7 @@ class Position:
     data_seconds: float = 0.0
     compute_seconds: float = 0.0
     history: tuple[Epoch, ...] = ()
+    processes: int = 1
 
 
 def write_state(

@@ -16,7 +16,12 @@ from sequela.models.heads import BinaryHeadConfig, HeadConfig
 from sequela.models.lumin import LuminConfig
 from sequela.settings import Settings
 from sequela.storage import fingerprint
-from sequela.training.fitting import MachineSettings, PretrainSettings, TrainSettings
+from sequela.training.fitting import (
+    MachineSettings,
+    PretrainSettings,
+    TextPretrainSettings,
+    TrainSettings,
+)
 
 ALIGNED = ("protocol", "split", "images", "text", "model", "pretrain")
 PREDICTED = ("protocol", "split", "images", "text", "model", "head", "train")
@@ -42,6 +47,7 @@ class Configuration(Settings):
         text: How a text becomes tokens.
         model: The full model; a variant leaves something out of it.
         head: What the logits say.
+        pretrain_text: A language model of the cohort's own notes.
         pretrain: Alignment of image and text.
         train: Prediction of the outcome.
         evaluation: How predictions become numbers.
@@ -55,6 +61,7 @@ class Configuration(Settings):
     text: TextSettings = TextSettings()
     model: ModelConfig = LuminConfig()
     head: HeadConfig = Field(default=BinaryHeadConfig(), discriminator="kind")
+    pretrain_text: TextPretrainSettings = TextPretrainSettings()
     pretrain: PretrainSettings = PretrainSettings()
     train: TrainSettings = TrainSettings()
     evaluation: EvaluationSettings = EvaluationSettings()
@@ -67,5 +74,7 @@ class Configuration(Settings):
 
     @property
     def fingerprint(self) -> str:
-        """SHA-256 of all sections that a result depends on."""
-        return fingerprint(self.model_dump_json(exclude={"machine", "explain", "evaluation"}))
+        """SHA-256 of all sections that a result depends on; a text encoder has one of its own."""
+        return fingerprint(
+            self.model_dump_json(exclude={"machine", "explain", "evaluation", "pretrain_text"})
+        )

@@ -3,22 +3,62 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import ExitStack
+from pathlib import Path
 from typing import Any
 
 import torch
 from torch import nn
 
-from sequela.progress import Advance
+from sequela.progress import Advance, console
 from sequela.storage import require_space
+from sequela.training import processes
 from sequela.training.checkpoint import Epoch, read_tensors, write_tensors
 from sequela.training.loading import read_ahead
 from sequela.training.loop import Fit, fit
 from sequela.training.objectives import Loaded
-from sequela.training.run import Run
+from sequela.training.run import Purpose, Run, opened_run
 from sequela.training.sampling import Rows
+from sequela.training.vocabulary import keep_tokenizer
 
 # Weights and two moments, then the best weights; each once more while it is written.
 _COPIES = 8
+
+
+def run_of(
+    folder: Path,
+    purpose: Purpose,
+    task: Fit,
+    metadata: dict[str, Any],
+    advance: Advance = lambda _: None,
+    *,
+    tokenizer: Any = None,
+    restart: bool = False,
+) -> Run:
+    """The run in `folder`, fitted to its end; a finished one is left as it is.
+
+    Args:
+        folder: The run's; process 0 holds it for all.
+        purpose: What the run is for.
+        task: What is fitted.
+        metadata: What using the weights needs beside them.
+        advance: Told of epochs.
+        tokenizer: Kept in the folder, if the model reads texts.
+        restart: Throw away what stands in the folder.
+    """
+    run = Run(folder)
+    with ExitStack() as held:
+        opened = opened_run(folder, purpose, restart=restart)
+        processes.by_first(lambda: held.enter_context(opened))
+        if processes.agreed(run.finished):
+            if processes.number() == 0:
+                console.print(f"{run.name} is finished already", highlight=False)
+            advance(task.settings.epochs)
+        else:
+            processes.by_first(lambda: keep_tokenizer(tokenizer, run))
+            fit_run(run, task, metadata, advance)
+        processes.agreed(None)
+    return run
 
 
 def fit_run(run: Run, task: Fit, metadata: dict[str, Any], advance: Advance) -> None:
@@ -38,6 +78,8 @@ def fit_run(run: Run, task: Fit, metadata: dict[str, Any], advance: Advance) -> 
     done = 0
 
     def keep(model: nn.Module, epoch: Epoch) -> None:
+        if processes.number():
+            return
         told = {"epoch": epoch.epoch, "validation": dict(epoch.validation)}
         write_tensors(
             run.checkpoint, model.state_dict(), {**metadata, **told, "epoch_chosen_on": chosen_on}
@@ -45,7 +87,8 @@ def fit_run(run: Run, task: Fit, metadata: dict[str, Any], advance: Advance) -> 
 
     def report(history: Sequence[Epoch]) -> None:
         nonlocal done
-        run.write_log(history)
+        if processes.number() == 0:
+            run.write_log(history)
         advance(len(history) - done)
         done = len(history)
 

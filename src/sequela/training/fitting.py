@@ -19,27 +19,30 @@ Selection = Literal["loss", "auc", "concordance", "last"]
 
 
 class FitSettings(Settings):
-    """What every stage of fitting is told; the stages differ in their defaults only.
+    """What every stage of fitting is told.
 
     Attributes:
         epochs: How often every example is seen, at most.
-        batch: Examples a step.
-        image_rate: Peak learning rate of the image encoder.
-        text_rate: Peak learning rate of the text encoder.
-        new_rate: Peak learning rate of everything else.
+        batch: Examples a step, of all processes together.
+        chunk: Examples whose activations are held at once; fewer than `batch` bound the memory by
+            gradient caching, at a third more time, and leave the gradient as it is. None: all.
+        batch_norm: What batch norms of the encoders go by in training: the `batch`, or, `frozen`,
+            the statistics that they came with; their weights learn in both cases.
+        precision: `bfloat16` computes forward passes in half precision; losses stay in single.
+        new_rate: Peak learning rate of all that has none of its own.
         weight_decay: Decoupled weight decay (AdamW); 0 is Adam.
         warmup: Share of all steps in which the rates rise from 0 to their peak.
         clip: Largest norm of a step's gradient, None for no limit.
         patience: Epochs without a better one after which to stop, None for never.
         select: What the kept epoch is best at, on validation patients; `last` keeps the last.
         seed: Of weights, order, dropout and augmentation.
-        augmentation: How training images are moved, None for not at all.
     """
 
     epochs: PositiveInt
     batch: PositiveInt = 24
-    image_rate: float = Field(ge=0)
-    text_rate: float = Field(ge=0)
+    chunk: PositiveInt | None = None
+    batch_norm: Literal["batch", "frozen"] = "batch"
+    precision: Literal["float32", "bfloat16"] = "float32"
     new_rate: float = Field(1e-4, ge=0)
     weight_decay: float = Field(0.0, ge=0)
     warmup: float = Field(0.1, ge=0, le=1)
@@ -47,30 +50,69 @@ class FitSettings(Settings):
     patience: PositiveInt | None = None
     select: Selection = "loss"
     seed: int = Field(0, ge=0)
+
+
+class EncoderFitSettings(FitSettings):
+    """The same where image and text encoders are fitted.
+
+    Attributes:
+        image_rate: Peak learning rate of the image encoder.
+        text_rate: Peak learning rate of the text encoder.
+        augmentation: How training images are moved, None for not at all.
+    """
+
+    image_rate: float = Field(ge=0)
+    text_rate: float = Field(ge=0)
     augmentation: Augmentation | None = None
 
 
-class PretrainSettings(FitSettings):
+class PretrainSettings(EncoderFitSettings):
     """Alignment of image and text, at the rates of the LUMIN paper.
 
     Attributes:
-        include_validation: Also align on validation patients, as the paper does; the last epoch
-            is kept then, since nobody is left to choose it on.
+        strict_val: Keep validation patients out. False also aligns on them, as the paper does;
+            the last epoch is kept then, since nobody is left to choose it on.
     """
 
     epochs: PositiveInt = 20
     image_rate: float = Field(1e-4, ge=0)
     text_rate: float = Field(1e-6, ge=0)
-    include_validation: bool = False
+    strict_val: bool = True
 
 
-class TrainSettings(FitSettings):
+class TrainSettings(EncoderFitSettings):
     """Prediction of the outcome: encoders at a tenth of their pre-training rates."""
 
     epochs: PositiveInt = 20
     image_rate: float = Field(1e-5, ge=0)
     text_rate: float = Field(1e-7, ge=0)
     patience: PositiveInt | None = 5
+
+
+class TextPretrainSettings(FitSettings):
+    """A language model of the cohort's own notes: RadioBERT's recipe, a RoBERTa from scratch.
+
+    Attributes:
+        vocabulary: Tokens of the byte-level BPE, at most.
+        layers: Transformer layers.
+        dim: Width.
+        heads: Attention heads a layer.
+        tokens: Tokens of a text that are read at once; a longer one is read in windows.
+        masked: Share of the words to be guessed.
+        dropout: Share of activations and attentions that training drops.
+    """
+
+    epochs: PositiveInt = 20
+    batch: PositiveInt = 32
+    new_rate: float = Field(1e-4, ge=0)
+    weight_decay: float = Field(0.01, ge=0)
+    vocabulary: int = Field(30522, ge=300)
+    layers: PositiveInt = 12
+    dim: PositiveInt = 768
+    heads: PositiveInt = 12
+    tokens: int = Field(512, ge=8)
+    masked: float = Field(0.15, gt=0, lt=1)
+    dropout: float = Field(0.1, ge=0, lt=1)
 
 
 class MachineSettings(Settings):
@@ -82,7 +124,6 @@ class MachineSettings(Settings):
         workers: Threads that load batches ahead; any number gives the same weights.
         jobs: Runs that are trained side by side, each in its own process; 0 takes one a core up
             to 4, and one on a GPU.
-        precision: `bfloat16` computes forward passes in half precision on a GPU.
         save_minutes: A run is saved at every epoch's end, and within long epochs this often.
     """
 
@@ -90,7 +131,6 @@ class MachineSettings(Settings):
     threads: int = Field(0, ge=0)
     workers: int = Field(1, ge=0)
     jobs: int = Field(0, ge=0)
-    precision: Literal["float32", "bfloat16"] = "float32"
     save_minutes: PositiveFloat = 10.0
 
     @property

@@ -11,13 +11,14 @@ import polars as pl
 from jaxtyping import Bool, Float
 
 from sequela.cohort.patient import Case
+from sequela.encoders.text import require_fit
 from sequela.errors import DataError, UsageError
 from sequela.modalities.cases import CaseInputs, ExamInputs, TokenisedTexts
 from sequela.modalities.clinical import ClinicalScaler, rows_of
 from sequela.modalities.store import ImageStore
 from sequela.modalities.text import TextSettings
 from sequela.models.build import LuminConfig, ModelConfig
-from sequela.training.fitting import FitSettings
+from sequela.training.fitting import EncoderFitSettings
 from sequela.training.project import Fold, Project
 
 _READERS = {
@@ -84,6 +85,8 @@ def require_modalities(config: ModelConfig, sources: Sources, what: str) -> None
             f"but the cohort's cases have no {' and no '.join(lacking)}",
             hint=f"add them to the cohort, or choose another variant: {_READERS[left]}",
         )
+    if config.text is not None and sources.tokenizer is not None:
+        require_fit(config.text, sources.tokenizer, sources.text.tokens)
 
 
 def with_covariates(config: ModelConfig, clinical: ClinicalSource | None) -> ModelConfig:
@@ -127,6 +130,8 @@ def pair_inputs(project: Project, patients: set[str], sources: Sources) -> ExamI
     return ExamInputs(tuple(cases), sources.store, texts)
 
 
-def in_training(inputs: CaseInputs | ExamInputs, settings: FitSettings) -> CaseInputs | ExamInputs:
+def in_training(
+    inputs: CaseInputs | ExamInputs, settings: EncoderFitSettings
+) -> CaseInputs | ExamInputs:
     """The same inputs, augmented as training asks."""
     return replace(inputs, augmentation=settings.augmentation, seed=settings.seed)

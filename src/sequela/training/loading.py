@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import time
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import replace
 from typing import Protocol, runtime_checkable
 
 from sequela.modalities.batch import Batch, Sample, collate
+from sequela.training.checkpoint import Position
 from sequela.training.sampling import Rows
 
 _AHEAD = 2
@@ -68,3 +71,30 @@ def _in_order(
     finally:
         for _, future in waiting:
             future.cancel()
+
+
+class Watch:
+    """Batches, and how long was waited for them and spent on them."""
+
+    def __init__(self, batches: Iterator[tuple[Rows, Batch]]) -> None:
+        self._batches = batches
+        self._started = time.perf_counter()
+        self._waited = 0.0
+
+    def __iter__(self) -> Iterator[tuple[Rows, Batch]]:
+        while True:
+            asked = time.perf_counter()
+            loaded = next(self._batches, None)
+            self._waited += time.perf_counter() - asked
+            if loaded is None:
+                return
+            yield loaded
+
+    def add_to(self, position: Position) -> Position:
+        """The position, with the time of these batches."""
+        spent = time.perf_counter() - self._started
+        return replace(
+            position,
+            data_seconds=position.data_seconds + self._waited,
+            compute_seconds=position.compute_seconds + spent - self._waited,
+        )

@@ -5,16 +5,19 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from sequela.errors import DataError, DivergedError, InterruptedRunError
 from sequela.modalities.batch import Batch
+from sequela.progress import console
+from sequela.training import processes
 from sequela.training.checkpoint import Epoch, Position, read_state, write_state
+from sequela.training.choice import finished, to_keep
 from sequela.training.fitting import (
     FitSettings,
     MachineSettings,
@@ -22,10 +25,12 @@ from sequela.training.fitting import (
     schedule,
     set_rates,
 )
+from sequela.training.gradient import Outputs, backward, freeze_norms, require_separable
 from sequela.training.interruption import stop_requests
-from sequela.training.loading import Inputs, load_batch, read_ahead
+from sequela.training.loading import Inputs, Watch, load_batch, read_ahead
 from sequela.training.objectives import Objective
-from sequela.training.sampling import Rows, keyed_seed
+from sequela.training.sampling import Rows, Share, keyed_seed, shares
+from sequela.training.shared_norm import share_norms
 
 Keep = Callable[[nn.Module, Epoch], None]
 """What is done with the weights of an epoch that is better than all before."""
@@ -73,25 +78,33 @@ def fit(
         DivergedError: If a loss is not a number.
         InterruptedRunError: If the process was asked to stop; the state is saved.
     """
+    loop = _loop(task, state)
+    position = loop.begin()
+    report(position.history)
+    with stop_requests() as stop:
+        while not finished(position.history, task.settings):
+            position = loop.epoch(position, stop)
+            if to_keep(position.history, task.settings):
+                keep(loop.model, position.history[-1])
+            loop.save(position)
+            report(position.history)
+    processes.by_first(finish)
+    if processes.number() == 0:
+        state.unlink()
+    return position.history
+
+
+def _loop(task: Fit, state: Path) -> _Loop:
     device = task.machine.torch_device()
     if device.type == "cuda":
         torch.backends.cudnn.deterministic, torch.backends.cudnn.benchmark = True, False
+    frozen = task.settings.batch_norm == "frozen"
+    if task.settings.chunk is not None:
+        require_separable(task.model, frozen=frozen)
+    if not frozen:
+        share_norms(task.model)
     model = task.model.to(device)
-    optimizer = build_optimizer(model, task.settings)
-    loop = _Loop(task, model, optimizer, device, state)
-    position = read_state(state, model, optimizer) if state.exists() else Position()
-    loop.save(position)
-    report(position.history)
-    with stop_requests() as stop:
-        while not _finished(position.history, task.settings):
-            position = loop.epoch(position, stop)
-            if _to_keep(position.history, task.settings):
-                keep(model, position.history[-1])
-            loop.save(position)
-            report(position.history)
-    finish()
-    state.unlink()
-    return position.history
+    return _Loop(task, model, build_optimizer(model, task.settings), device, state)
 
 
 @dataclass(frozen=True)
@@ -102,15 +115,33 @@ class _Loop:
     device: torch.device
     state: Path
 
+    def begin(self) -> Position:
+        """Where a process that was stopped left off, or the start."""
+        position = Position()
+        if processes.agreed(self.state.exists()):
+            position = read_state(self.state, self.model, self.optimizer)
+            _compare_processes(position)
+        processes.same_everywhere(self.model.state_dict().values())
+        self.save(position)
+        return position
+
     def save(self, position: Position) -> None:
-        write_state(self.state, self.model, self.optimizer, position)
+        if processes.number() == 0:
+            told = replace(position, processes=processes.count())
+            write_state(self.state, self.model, self.optimizer, told)
+
+    def learn(self) -> None:
+        """Put the model into training mode, batch norms perhaps aside."""
+        self.model.train()
+        if self.task.settings.batch_norm == "frozen":
+            freeze_norms(self.model)
 
     def epoch(self, position: Position, stop: Callable[[], bool]) -> Position:
         started = time.perf_counter()
         batches = self.task.objective.training_batches(position.epoch)
         position = self._train(position, batches, stop)
         validation, position = self._validate(position)
-        finished = Epoch(
+        ended = Epoch(
             epoch=position.epoch + 1,
             train_loss=position.loss_total / position.examples,
             validation=validation,
@@ -119,26 +150,28 @@ class _Loop:
             compute_seconds=position.compute_seconds,
             seconds=time.perf_counter() - started,
         )
-        return Position(epoch=position.epoch + 1, history=(*position.history, finished))
+        return Position(epoch=position.epoch + 1, history=(*position.history, ended))
 
     def _train(
         self, position: Position, batches: Sequence[Rows], stop: Callable[[], bool]
     ) -> Position:
-        self.model.train()
+        self.learn()
         saved = time.monotonic()
         steps = len(batches) * self.task.settings.epochs
-        watch = _Watch(self._loaded(self.task.inputs.at(position.epoch), batches[position.step :]))
-        for rows, batch in watch:
+        left = [self._shares(rows) for rows in batches[position.step :]]
+        own = [shared[processes.number()].rows for shared in left]
+        watch = Watch(self._loaded(self.task.inputs.at(position.epoch), own))
+        for rows, shared, (_, batch) in zip(batches[position.step :], left, watch, strict=True):
             done = position.epoch * len(batches) + position.step
             rates = set_rates(self.optimizer, schedule(done, steps, self.task.settings.warmup))
-            loss = self._step(rows, batch, position, rates)
+            loss = self._step(rows, shared, batch, position, rates)
             position = replace(
                 position,
                 step=position.step + 1,
                 loss_total=position.loss_total + loss * len(rows),
                 examples=position.examples + len(rows),
             )
-            if stop():
+            if processes.any_of(stop(), self.device):
                 self.save(watch.add_to(position))
                 raise _interrupted(position)
             if time.monotonic() - saved > 60 * self.task.machine.save_minutes:
@@ -146,26 +179,52 @@ class _Loop:
                 saved = time.monotonic()
         return watch.add_to(position)
 
-    def _step(self, rows: Rows, batch: Batch, position: Position, rates: dict[str, float]) -> float:
-        settings = self.task.settings
-        torch.manual_seed(keyed_seed(settings.seed, position.epoch, position.step))
-        with self._precision():
-            loss = self.task.objective.loss(self.model, batch, rows)
-        value = loss.item()
-        if not math.isfinite(value):
-            raise _diverged(value, f"epoch {position.epoch + 1}, step {position.step + 1}", rates)
+    def _shares(self, rows: Rows) -> list[Share]:
+        return shares(rows, self.task.settings.chunk, processes.count())
+
+    def _step(
+        self,
+        rows: Rows,
+        shared: Sequence[Share],
+        batch: Batch,
+        position: Position,
+        rates: dict[str, float],
+    ) -> float:
+        settings, objective = self.task.settings, self.task.objective
+
+        def passed(number: int, start: int, stop: int) -> Outputs:
+            torch.manual_seed(keyed_seed(settings.seed, position.epoch, position.step, number))
+            with self._precision():
+                return objective.outputs(self.model, batch.rows(start, stop))
+
+        def loss(outputs: Outputs) -> Tensor:
+            value = objective.loss(self.model, outputs, rows)
+            if not math.isfinite(value.item()):
+                where = f"epoch {position.epoch + 1}, step {position.step + 1}"
+                raise _diverged(value.item(), where, rates)
+            return value
+
         self.optimizer.zero_grad(set_to_none=True)
-        loss.backward()  # type: ignore[no-untyped-call]
+        pieces = [partial(passed, *piece) for piece in shared[processes.number()].pieces]
+        value = backward(self.model, pieces, loss, [len(share.rows) for share in shared])
         if settings.clip is not None:
             nn.utils.clip_grad_norm_(self.model.parameters(), settings.clip)
         self.optimizer.step()
-        return value
+        return value.item()
 
     def _validate(self, position: Position) -> tuple[dict[str, float], Position]:
         self.model.eval()
-        watch = _Watch(self._loaded(self.task.plain, self.task.objective.validation_batches()))
-        with torch.no_grad(), self._precision():
-            values = self.task.objective.validate(self.model, watch)
+        objective = self.task.objective
+        batches = objective.validation_batches()
+        watch = Watch(
+            self._loaded(self.task.plain, batches[processes.number() :: processes.count()])
+        )
+        with torch.no_grad():
+            found = processes.everyones([self._judged(batch) for _, batch in watch])
+            judged = [found[i % len(found)][i // len(found)] for i in range(len(batches))]
+            moved = [tuple(tensor.to(self.device) for tensor in outputs) for outputs in judged]
+            values = objective.validate(self.model, list(zip(batches, moved, strict=True)))
+        values = processes.agreed(values)
         select, loss = self.task.settings.select, values.get("loss", 0.0)
         if select != "last" and select not in values:
             raise DataError(
@@ -181,36 +240,14 @@ class _Loop:
         for rows, batch in read_ahead(inputs, batches, self.task.machine.workers):
             yield rows, batch.to(self.device)
 
-    def _precision(self) -> AbstractContextManager[object]:
-        if self.device.type == "cuda" and self.task.machine.precision == "bfloat16":
-            return torch.autocast("cuda", torch.bfloat16)
-        return nullcontext()
+    def _judged(self, batch: Batch) -> Outputs:
+        with self._precision():
+            outputs = self.task.objective.outputs(self.model, batch)
+        return tuple(tensor.cpu() for tensor in outputs) if processes.count() > 1 else outputs
 
-
-class _Watch:
-    """Batches, and how long was waited for them and spent on them."""
-
-    def __init__(self, batches: Iterator[tuple[Rows, Batch]]) -> None:
-        self._batches = batches
-        self._started = time.perf_counter()
-        self._waited = 0.0
-
-    def __iter__(self) -> Iterator[tuple[Rows, Batch]]:
-        while True:
-            asked = time.perf_counter()
-            loaded = next(self._batches, None)
-            self._waited += time.perf_counter() - asked
-            if loaded is None:
-                return
-            yield loaded
-
-    def add_to(self, position: Position) -> Position:
-        spent = time.perf_counter() - self._started
-        return replace(
-            position,
-            data_seconds=position.data_seconds + self._waited,
-            compute_seconds=position.compute_seconds + spent - self._waited,
-        )
+    def _precision(self) -> torch.autocast:
+        half = self.task.settings.precision == "bfloat16"
+        return torch.autocast(self.device.type, torch.bfloat16, enabled=half)
 
 
 def step_seconds(task: Fit, steps: int = 2) -> float:
@@ -218,39 +255,28 @@ def step_seconds(task: Fit, steps: int = 2) -> float:
 
     The model is changed by it and not to be used any more.
     """
-    device = task.machine.torch_device()
-    model = task.model.to(device).train()
-    loop = _Loop(task, model, build_optimizer(model, task.settings), device, Path())
+    loop = _loop(task, Path())
+    loop.learn()
     batches = task.objective.training_batches(0)[: steps + 1]
     started = time.perf_counter()
     for done, rows in enumerate(batches):
         if done == 1:
             started = time.perf_counter()
-        loop._step(rows, load_batch(task.inputs.at(0), rows).to(device), Position(), {})
+        shared = loop._shares(rows)
+        own = load_batch(task.inputs.at(0), shared[processes.number()].rows)
+        loop._step(rows, shared, own.to(loop.device), Position(), {})
     return (time.perf_counter() - started) / max(1, len(batches) - 1)
 
 
-def best_epoch(history: Sequence[Epoch], settings: FitSettings) -> int:
-    """The index of the epoch to keep, the earliest of equals."""
-    if settings.select == "last":
-        return len(history) - 1
-    sign = 1 if settings.select == "loss" else -1
-    scores = [sign * epoch.validation[settings.select] for epoch in history]
-    return scores.index(min(scores))
-
-
-def _to_keep(history: Sequence[Epoch], settings: FitSettings) -> bool:
-    if settings.select == "last":
-        return len(history) == settings.epochs
-    return best_epoch(history, settings) == len(history) - 1
-
-
-def _finished(history: Sequence[Epoch], settings: FitSettings) -> bool:
-    if len(history) >= settings.epochs:
-        return True
-    if settings.patience is None or settings.select == "last" or not history:
-        return False
-    return len(history) - 1 - best_epoch(history, settings) >= settings.patience
+def _compare_processes(position: Position) -> None:
+    before, now = position.processes, processes.count()
+    if before != now and processes.number() == 0:
+        console.print(
+            f"begun by {before} process(es), going on with {now}: the batches stay the same, but "
+            "sums are taken in another order and dropout falls otherwise, so the weights will not "
+            "be those of either number bit for bit",
+            highlight=False,
+        )
 
 
 def _diverged(value: float, where: str, rates: dict[str, float]) -> DivergedError:

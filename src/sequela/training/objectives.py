@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol, cast, runtime_checkable
 
+import numpy as np
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from torch import Tensor, nn
 
+from sequela.errors import UsageError
 from sequela.modalities.batch import Batch
-from sequela.models.contrastive import AlignmentModel
+from sequela.models.contrastive import AlignmentModel, symmetric_info_nce
 from sequela.models.heads import Head, completed
 from sequela.survival.followup import Followup
+from sequela.training.gradient import Outputs
 from sequela.training.judgement import Target, judged
 from sequela.training.sampling import (
     Rows,
@@ -23,11 +27,17 @@ from sequela.training.sampling import (
 )
 
 Loaded = Iterable[tuple[Rows, Batch]]
+Judged = Sequence[tuple[Rows, Outputs]]
+"""The rows of each validation batch, and what the model says of them."""
 
 
 @runtime_checkable
 class Objective(Protocol):
-    """Batches, their loss, and the judgement of an epoch; all that the loop needs to know."""
+    """Batches, their loss, and the judgement of an epoch; all that the loop needs to know.
+
+    A model's outputs are a row an example, so that a batch may pass in pieces and in several
+    processes; the loss sees the outputs of the whole batch.
+    """
 
     def training_batches(self, epoch: int) -> list[Rows]:
         """The rows of each batch of an epoch."""
@@ -37,11 +47,15 @@ class Objective(Protocol):
         """The rows of each validation batch, the same in every epoch."""
         ...
 
-    def loss(self, model: nn.Module, batch: Batch, rows: Rows) -> Float[Tensor, ""]:
-        """The mean loss of a batch."""
+    def outputs(self, model: nn.Module, batch: Batch) -> Outputs:
+        """What the model says of some examples of a batch."""
         ...
 
-    def validate(self, model: nn.Module, batches: Loaded) -> dict[str, float]:
+    def loss(self, model: nn.Module, outputs: Outputs, rows: Rows) -> Float[Tensor, ""]:
+        """The mean loss of a whole batch."""
+        ...
+
+    def validate(self, model: nn.Module, found: Judged) -> dict[str, float]:
         """`loss`, and what else is defined, over all validation batches."""
         ...
 
@@ -87,17 +101,34 @@ class Supervised:
         """Validation rows in their order."""
         return ordered_batches(self.examples.validation, self.examples.batch)
 
-    def loss(self, model: nn.Module, batch: Batch, rows: Rows) -> Float[Tensor, ""]:
-        """The head's loss of the model's logits, and what the model asks of its parts."""
+    def outputs(self, model: nn.Module, batch: Batch) -> Outputs:
+        """The logits, and what the model asks of its parts, the same in every row of a piece."""
         output = model(batch)
-        loss = self.head.loss(output.logits.float(), self.followup[rows])
-        return loss if output.penalty is None else loss + output.penalty
+        logits = _full(output.logits)
+        penalty = logits.new_zeros(()) if output.penalty is None else _full(output.penalty)
+        return logits, penalty.expand(len(logits))
 
-    def validate(self, model: nn.Module, batches: Loaded) -> dict[str, float]:
+    def loss(self, model: nn.Module, outputs: Outputs, rows: Rows) -> Float[Tensor, ""]:
+        """The head's loss of the model's logits, and what the model asks of its parts.
+
+        Raises:
+            UsageError: If the model asks something of a batch that was passed in pieces.
+        """
+        logits, penalty = outputs
+        if (penalty != penalty[0]).any():
+            raise UsageError(
+                "the decomposition loss correlates parts over a whole batch, and this one is "
+                "passed in pieces",
+                hint="leave train.chunk away and train in one process, or set the weights of "
+                "model.decomposition_loss to 0",
+            )
+        return self.head.loss(logits, self.followup[rows]) + penalty.mean()
+
+    def validate(self, model: nn.Module, found: Judged) -> dict[str, float]:
         """The loss over all validation patients at once, as a partial likelihood must be."""
         if not len(self.examples.validation):
             return {}
-        logits = torch.cat([model(batch).logits.float() for _, batch in batches])
+        logits = torch.cat([outputs[0] for _, outputs in found])
         followup = self.followup[self.examples.validation]
         risk = self.head.risk(logits).double().cpu().numpy()
         loss = self.head.loss(logits, followup).item()
@@ -118,9 +149,16 @@ class Supervised:
 
 @dataclass(frozen=True)
 class Alignment:
-    """Images and texts of the same exam brought together (LUMIN eqs. 1-3)."""
+    """Images and texts of the same exam brought together (LUMIN eqs. 1-3).
+
+    Attributes:
+        patients: Whose each exam is.
+        texts: A number each exam; equal where the texts are.
+        examples: What is learnt from.
+    """
 
     patients: tuple[str, ...]
+    texts: Int[np.ndarray, " pair"]
     examples: Examples
 
     def training_batches(self, epoch: int) -> list[Rows]:
@@ -133,13 +171,21 @@ class Alignment:
         chosen = self.examples
         return patient_unique_batches(chosen.validation, self.patients, chosen.batch, 0, 0)
 
-    def loss(self, model: nn.Module, batch: Batch, rows: Rows) -> Float[Tensor, ""]:
-        """The symmetric contrastive loss of the batch's exams."""
-        return cast(AlignmentModel, model).loss(batch)
+    def outputs(self, model: nn.Module, batch: Batch) -> Outputs:
+        """The unit vectors of image and text of each exam."""
+        images, texts, _ = model(batch)
+        return _full(images), _full(texts)
 
-    def validate(self, model: nn.Module, batches: Loaded) -> dict[str, float]:
+    def loss(self, model: nn.Module, outputs: Outputs, rows: Rows) -> Float[Tensor, ""]:
+        """The symmetric contrastive loss of the batch's exams, equal texts masked."""
+        images, texts = outputs
+        numbers = torch.from_numpy(self.texts[rows]).to(images.device)
+        scale = cast(AlignmentModel, model).scale
+        return symmetric_info_nce(images, texts, scale, numbers[:, None] == numbers)
+
+    def validate(self, model: nn.Module, found: Judged) -> dict[str, float]:
         """The mean loss of the exams, nothing where there are none."""
-        losses = [(float(self.loss(model, batch, rows)), len(rows)) for rows, batch in batches]
+        losses = [(float(self.loss(model, outputs, rows)), len(rows)) for rows, outputs in found]
         exams = sum(count for _, count in losses)
         return {"loss": sum(loss * count for loss, count in losses) / exams} if exams else {}
 
@@ -148,3 +194,49 @@ class Alignment:
     ) -> dict[str, Any]:
         """Nothing: the weights say it all."""
         return {}
+
+
+@dataclass(frozen=True)
+class MaskedLanguage:
+    """Hidden words of notes guessed from those around them."""
+
+    examples: Examples
+
+    def training_batches(self, epoch: int) -> list[Rows]:
+        """Training windows in an order of the epoch's own."""
+        chosen = self.examples
+        return shuffled_batches(chosen.train, chosen.batch, chosen.seed, epoch)
+
+    def validation_batches(self) -> list[Rows]:
+        """Validation windows in their order."""
+        return ordered_batches(self.examples.validation, self.examples.batch)
+
+    def outputs(self, model: nn.Module, batch: Batch) -> Outputs:
+        """The surprise at each window's hidden words, and how many it has."""
+        surprise, words = model(batch)
+        return _full(surprise), words
+
+    def loss(self, model: nn.Module, outputs: Outputs, rows: Rows) -> Float[Tensor, ""]:
+        """The mean surprise at a hidden word."""
+        surprise, words = outputs
+        return surprise.sum() / words.sum().clamp(min=1)
+
+    def validate(self, model: nn.Module, found: Judged) -> dict[str, float]:
+        """The mean surprise and the perplexity, nothing where there are no windows."""
+        if not found:
+            return {}
+        loss = float(sum(outputs[0].sum() for _, outputs in found)) / max(
+            1.0, float(sum(outputs[1].sum() for _, outputs in found))
+        )
+        return {"loss": loss, "perplexity": math.exp(loss)}
+
+    def conclude(
+        self, model: nn.Module, load: Callable[[Sequence[Rows]], Loaded]
+    ) -> dict[str, Any]:
+        """Nothing: the weights say it all."""
+        return {}
+
+
+def _full(values: Tensor) -> Tensor:
+    """At least single precision: what autocast left in half is too coarse for a loss."""
+    return values.to(torch.promote_types(values.dtype, torch.float32))

@@ -10,13 +10,16 @@ from typing import Any
 
 import torch
 
+from sequela.training import processes
 from sequela.training.baselines import baseline_name
 from sequela.training.fit_run import weight_bytes
+from sequela.training.language import NAME as LANGUAGE
+from sequela.training.language import reading
 from sequela.training.loop import Fit, step_seconds
 from sequela.training.pretraining import NAME, aligning
 from sequela.training.project import Fold, Project
 from sequela.training.run import Run
-from sequela.training.stages import require_known
+from sequela.training.stages import is_fusion, require_known, with_members
 from sequela.training.supervision import training
 
 # Weights, two moments and the best weights.
@@ -61,7 +64,7 @@ class Planned:
         if self.finished:
             return f"{self.name}: finished already, nothing to do"
         if not self.epochs:
-            return f"{self.name}: a baseline, a moment"
+            return f"{self.name}: a moment"
         return (
             f"{self.name}: {self.training:,} training and {self.validation:,} validation examples, "
             f"{self.batches} batches × at most {self.epochs} epochs, {self.parameters:,} "
@@ -72,9 +75,15 @@ class Planned:
 
 def plan_pretraining(project: Project) -> list[Planned]:
     """What `pretrain_all` would do."""
-    torch.set_num_threads(project.configuration.machine.cores)
+    torch.set_num_threads(processes.threads(project.configuration.machine.cores))
+    return [plan_alignment(project, fold) for fold in project.folds]
+
+
+def plan_language(project: Project) -> list[Planned]:
+    """What `pretrain_text_all` would do."""
+    torch.set_num_threads(processes.threads(project.configuration.machine.cores))
     return [
-        _planned(Run(project.run_folder(NAME, fold)), aligning(project, fold).task)
+        _planned(Run(project.run_folder(LANGUAGE, fold)), reading(project, fold).task)
         for fold in project.folds
     ]
 
@@ -82,13 +91,20 @@ def plan_pretraining(project: Project) -> list[Planned]:
 def plan_training(project: Project, variants: Sequence[str]) -> list[Planned]:
     """What `train_all` would do; runs side by side take less than their sum."""
     require_known(variants)
-    torch.set_num_threads(project.configuration.machine.cores)
-    return [_of(project, name, fold) for name in dict.fromkeys(variants) for fold in project.folds]
+    torch.set_num_threads(processes.threads(project.configuration.machine.cores))
+    names = with_members(variants)
+    return [plan_run(project, name, fold) for name in names for fold in project.folds]
 
 
-def _of(project: Project, name: str, fold: Fold) -> Planned:
+def plan_alignment(project: Project, fold: Fold) -> Planned:
+    """What `pretrain` would do."""
+    return _planned(Run(project.run_folder(NAME, fold)), aligning(project, fold).task)
+
+
+def plan_run(project: Project, name: str, fold: Fold) -> Planned:
+    """What `train` would do for one variant or baseline."""
     run = Run(project.run_folder(name, fold))
-    if baseline_name(name):
+    if baseline_name(name) or is_fusion(name):
         return Planned(run.name, finished=run.finished)
     return _planned(run, training(project, name, fold).task)
 

@@ -161,12 +161,18 @@ def _said(
         return baseline_answers(metadata, cases, project)
     machine = project.configuration.machine
     trained = load_trained(run, machine.torch_device())
-    sources = _sources(project, trained)
+    sources = sources_of(project, trained)
     with nullcontext() if without is None else removed(trained.model, without):
         return answers(trained, cases, sources, machine)
 
 
-def _sources(project: Project, trained: Trained) -> Sources:
+def sources_of(project: Project, trained: Trained) -> Sources:
+    """What the project has of what a trained model reads.
+
+    Raises:
+        DataError: If it has nothing of it.
+        LockedError: If images were prepared by another pixel policy than the model's.
+    """
     store = project.prepared if trained.config.image else None
     if store is not None:
         store.require_policy(trained.metadata["pixels"])
@@ -259,7 +265,7 @@ def collect_predictions(work: Path) -> Predictions:
     tables = [Predictions.read(file) for file in files]
     predictions = Predictions(
         pl.concat([one.table for one in tables], how="diagonal"),
-        _common([one.provenance for one in tables], [file.parent.name for file in files]),
+        common_provenance([one.provenance for one in tables], [file.parent.name for file in files]),
     )
     predictions.write(work / "predictions.parquet")
     return predictions
@@ -268,7 +274,16 @@ def collect_predictions(work: Path) -> Predictions:
 _QUESTION = ("protocol", "cause", "horizon", "cohort", "splits")
 
 
-def _common(provenances: Sequence[Provenance], names: Sequence[str]) -> Provenance:
+def common_provenance(provenances: Sequence[Provenance], names: Sequence[str]) -> Provenance:
+    """Where the predictions of several runs come from, if they answer one question.
+
+    Args:
+        provenances: Of each run.
+        names: What an error calls them.
+
+    Raises:
+        DataError: If they differ in protocol, cause, horizon, cohort or split.
+    """
     first = provenances[0]
     for name, other in zip(names, provenances, strict=True):
         differing = [f for f in _QUESTION if getattr(other, f) != getattr(first, f)]

@@ -7,18 +7,22 @@ from typing import Any
 
 import numpy as np
 import torch
+from jaxtyping import Int
 
 from sequela.errors import DataError, UsageError
+from sequela.modalities.cases import ExamInputs
+from sequela.modalities.text import joined
+from sequela.models.build import LuminConfig
 from sequela.models.contrastive import AlignmentModel
-from sequela.progress import Advance, console
+from sequela.progress import Advance
 from sequela.training.configuration import ALIGNED
-from sequela.training.fit_run import fit_run
+from sequela.training.fit_run import run_of
 from sequela.training.fitting import PretrainSettings
 from sequela.training.inputs import Sources, in_training, pair_inputs, require_modalities
 from sequela.training.loop import Fit
 from sequela.training.objectives import Alignment, Examples
 from sequela.training.project import Fold, Project
-from sequela.training.run import Purpose, Run, opened_run
+from sequela.training.run import Purpose, Run
 from sequela.training.sampling import keyed_seed
 
 NAME = "pretrain"
@@ -43,7 +47,7 @@ def aligning(project: Project, fold: Fold) -> Aligning:
     tokenizer = project.tokenizer(fold)
     sources = Sources(project.store, tokenizer, configuration.text)
     config = project.model(fold)
-    if config.image is None or config.text is None:
+    if not isinstance(config, LuminConfig) or config.image is None or config.text is None:
         raise UsageError(
             "pre-training reads image and text; the cohort or the model section leaves one out",
             hint="give both model.image and model.text, or leave out pre-training",
@@ -58,7 +62,7 @@ def aligning(project: Project, fold: Fold) -> Aligning:
         **project.fingerprints(tokenizer),
     }
     metadata = {"model": config.model_dump(mode="json"), **identity}
-    if settings.include_validation:
+    if not settings.strict_val:
         settings = settings.evolve(select="last")
     task = Fit(
         model,
@@ -83,26 +87,23 @@ def pretrain(
         restart: Throw away what stands in the run's folder.
     """
     prepared = aligning(project, fold)
-    with opened_run(project.run_folder(NAME, fold), prepared.purpose, restart=restart) as run:
-        if run.finished:
-            console.print(f"{run.name} is finished already", highlight=False)
-            advance(prepared.task.settings.epochs)
-        else:
-            fit_run(run, prepared.task, prepared.metadata, advance)
-    return run
+    folder = project.run_folder(NAME, fold)
+    return run_of(
+        folder, prepared.purpose, prepared.task, prepared.metadata, advance, restart=restart
+    )
 
 
 def _alignment(
     project: Project, fold: Fold, sources: Sources, settings: PretrainSettings
-) -> tuple[Alignment, Any]:
+) -> tuple[Alignment, ExamInputs]:
     train, validation = (project.patients(part, fold) for part in ("train", "validation"))
     inputs = pair_inputs(project, train | validation, sources)
     held_out = np.array([patient in validation for patient in inputs.patients], dtype=bool)
-    learnt = np.ones(len(inputs), dtype=bool) if settings.include_validation else ~held_out
+    learnt = ~held_out if settings.strict_val else np.ones(len(inputs), dtype=bool)
     judging = held_out & ~learnt
     for part, rows, needed in (
         ("training", learnt, True),
-        ("validation", judging, not settings.include_validation and settings.select != "last"),
+        ("validation", judging, settings.strict_val and settings.select != "last"),
     ):
         patients = {inputs.patients[row] for row in np.flatnonzero(rows)}
         if needed and len(patients) < 2:
@@ -115,4 +116,11 @@ def _alignment(
     examples = Examples(
         np.flatnonzero(learnt), np.flatnonzero(judging), settings.batch, settings.seed
     )
-    return Alignment(inputs.patients, examples), inputs
+    return Alignment(inputs.patients, _numbered_texts(inputs), examples), inputs
+
+
+def _numbered_texts(inputs: ExamInputs) -> Int[np.ndarray, " pair"]:
+    """The text of each exam by a number; exams whose tokens are equal have the same one."""
+    tokens = [inputs.texts.ids[joined(pair.exams[0].texts)].tobytes() for pair in inputs.pairs]
+    numbers = {text: number for number, text in enumerate(dict.fromkeys(tokens))}
+    return np.array([numbers[text] for text in tokens])

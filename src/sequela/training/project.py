@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -13,7 +15,7 @@ from sequela.cohort.cohort import Cohort, read_cohort
 from sequela.cohort.selection import Selection, select_cases
 from sequela.cohort.splits import Splits
 from sequela.encoders.text import resolved
-from sequela.errors import DataError, LockedError
+from sequela.errors import DataError, LeakageError, LockedError
 from sequela.modalities.store import ImageStore
 from sequela.modalities.text import load_tokenizer
 from sequela.models.build import LuminConfig, ModelConfig
@@ -23,6 +25,10 @@ from sequela.training.sampling import Rows
 from sequela.training.vocabulary import tokenizer_fingerprint
 
 TINY = "tiny"
+OWN = "language-model"
+_MADE_BY = {TINY: ("text-encoder", "prepare"), OWN: (OWN, "pretrain-text")}
+PROVENANCE = "provenance.json"
+"""What a text encoder of our own says of where it comes from."""
 
 
 @dataclass(frozen=True)
@@ -42,12 +48,16 @@ class Project:
         work: The folder for all that is made.
         configuration: What is asked.
         selection: The cases that the protocol makes.
+        runs: The folder of its runs; `runs` in the work folder unless said otherwise.
+        names: What a run is called instead of by its stage or variant, as in a study.
     """
 
     cohort: Cohort
     work: Path
     configuration: Configuration
     selection: Selection
+    runs: Path | None = None
+    names: Mapping[str, str] = field(default_factory=dict)
 
     @classmethod
     def open(
@@ -125,27 +135,48 @@ class Project:
 
     def run_folder(self, base: str, fold: Fold) -> Path:
         """Where a run stands."""
-        return self.work / "runs" / self.name(base, fold)
+        runs = self.runs or self.work / "runs"
+        return runs / self.name(self.names.get(base, base), fold)
 
     def text_encoder(self, fold: Fold) -> str:
-        """The folder or hub name of the text encoder; a tiny one belongs to a fold."""
+        """The folder or hub name of the text encoder; one of our own belongs to a fold."""
         asked = self.configuration.text.encoder
-        return asked if asked != TINY else str(self.work / self.name("text-encoder", fold))
+        if asked not in _MADE_BY:
+            return asked
+        return str(self.work / self.name(_MADE_BY[asked][0], fold))
 
     def tokenizer(self, fold: Fold) -> Any:
         """The text encoder's tokenizer, None where the cohort has no texts.
 
         Raises:
-            DataError: If the tiny encoder has not been made yet.
+            DataError: If an encoder of our own has not been made yet.
+            LeakageError: If it was made from patients that this fold predicts.
         """
         if not self.has_texts:
             return None
-        encoder = self.text_encoder(fold)
-        if self.configuration.text.encoder == TINY and not Path(encoder).is_dir():
+        encoder, asked = self.text_encoder(fold), self.configuration.text.encoder
+        if asked in _MADE_BY and not Path(encoder).is_dir():
             raise DataError(
-                "the tiny text encoder has not been made yet", hint="run `sequela prepare` first"
+                f"the {asked} text encoder has not been made yet",
+                hint=f"run `sequela {_MADE_BY[asked][1]}` first",
             )
+        self._require_unseen(encoder, fold)
         return load_tokenizer(encoder)
+
+    def _require_unseen(self, encoder: str, fold: Fold) -> None:
+        """Refuse an encoder that has read notes of the fold's validation or test patients."""
+        file = Path(encoder) / PROVENANCE
+        if not file.is_file():
+            return
+        told = json.loads(file.read_text(encoding="utf-8"))
+        there = (told["splits"], told["repeat"], told["fold"])
+        here = (self.splits.fingerprint, fold.repeat, fold.fold)
+        if told["cohort"] == self.cohort.fingerprint and there != here:
+            raise LeakageError(
+                f"the text encoder {Path(encoder).name} was trained on notes of this cohort by "
+                "another division: it has read notes of patients that are to be predicted",
+                hint=f"set text.encoder={OWN} and run `sequela pretrain-text`: a fold has its own",
+            )
 
     @cached_property
     def has_texts(self) -> bool:

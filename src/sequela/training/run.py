@@ -19,6 +19,7 @@ import yaml
 from sequela.errors import LockedError
 from sequela.seal import seal
 from sequela.storage import fingerprint, owned, write_json, write_text
+from sequela.training import processes
 from sequela.training.checkpoint import Epoch, read_metadata
 
 _PACKAGES = ("sequela", "torch", "timm", "transformers", "numpy", "scipy", "polars", "safetensors")
@@ -177,6 +178,7 @@ def environment() -> Values:
         "platform": platform.platform(),
         "processor": platform.machine(),
         "threads": torch.get_num_threads(),
+        "processes": processes.count(),
         "code": code_fingerprint(),
         "gpu": torch.cuda.get_device_name() if torch.cuda.is_available() else None,
         "packages": {name: found for name in _PACKAGES if (found := _version(name))},

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from jaxtyping import Int
+
+from sequela.errors import UsageError
 
 Rows = Int[np.ndarray, " _"]
 """Numbers of examples; lists of them may differ in length."""
@@ -64,3 +67,42 @@ def patient_unique_batches(
         dealt[turn % count].append(row)
     order = generator.permutation(count)
     return [np.array(dealt[batch]) for batch in order if len(dealt[batch]) > 1]
+
+
+@dataclass(frozen=True)
+class Share:
+    """What one process computes of a batch.
+
+    Attributes:
+        rows: Its rows, which stand together in the batch.
+        start: Where they begin.
+        pieces: Number of each of its pieces in the whole batch, and where it begins and ends
+            among `rows`; the number is the key of what is random within.
+    """
+
+    rows: Rows
+    start: int
+    pieces: tuple[tuple[int, int, int], ...]
+
+
+def shares(rows: Rows, chunk: int | None, processes: int) -> list[Share]:
+    """A batch divided into even pieces of at most `chunk` rows, and these among processes.
+
+    A batch has the same pieces in any number of processes that are no more than they.
+
+    Raises:
+        UsageError: If there are more processes than rows.
+    """
+    if len(rows) < processes:
+        raise UsageError(
+            f"a batch of {len(rows)} cannot be shared by {processes} processes",
+            hint="start fewer processes, or set a larger batch",
+        )
+    count = max(processes, -(-len(rows) // chunk) if chunk else 1)
+    edges = np.cumsum([0, *map(len, np.array_split(rows, count))]).tolist()
+    found = []
+    for numbers in np.array_split(np.arange(count), processes):
+        start, stop = edges[numbers[0]], edges[numbers[-1] + 1]
+        pieces = ((int(n), edges[n] - start, edges[n + 1] - start) for n in numbers)
+        found.append(Share(rows[start:stop], start, tuple(pieces)))
+    return found

@@ -12,6 +12,7 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor, wait
+from dataclasses import dataclass
 from functools import partial
 from multiprocessing.connection import wait as wait_for
 from typing import Any, TypeVar
@@ -38,6 +39,8 @@ def side_by_side(
     jobs: int,
     threads: int,
     advance: Advance,
+    named: Callable[[Task], str] | None = None,
+    running: Callable[[Sequence[str]], None] = lambda _: None,
 ) -> list[Result]:
     """What `work` makes of each task, in order; all are brought to their end before one fails.
 
@@ -47,6 +50,8 @@ def side_by_side(
         jobs: Processes at once.
         threads: Threads of each.
         advance: Told of the steps of all.
+        named: What a task is called, where `running` is to be told.
+        running: Told the names of the tasks under way whenever one begins or ends.
 
     Raises:
         InterruptedRunError: If the process was asked to stop; every job has saved its state.
@@ -58,13 +63,18 @@ def side_by_side(
         stop_requests() as asked,
         ProcessPoolExecutor(jobs, context, _begin, (steps, stop, threads)) as pool,
     ):
-        futures = [pool.submit(_call, partial(work, task)) for task in tasks]
+        names = [named(task) if named else "" for task in tasks]
+        futures = [
+            pool.submit(_call, partial(work, task), name)
+            for task, name in zip(tasks, names, strict=True)
+        ]
+        told = _Told(advance, running, [])
         while wait(futures, _POLL_SECONDS).not_done:
-            _drain(steps, advance)
+            _drain(steps, told)
             if asked():
                 stop.set()
                 pool.shutdown(wait=True, cancel_futures=True)
-        _drain(steps, advance)
+        _drain(steps, told)
     return _results(futures)
 
 
@@ -77,9 +87,26 @@ def _results(futures: Sequence[Future[Result]]) -> list[Result]:
     return [future.result() for future in futures]
 
 
-def _drain(steps: Any, advance: Advance) -> None:
+@dataclass(frozen=True)
+class _Told:
+    """Who is told what the processes say, and which tasks they have begun."""
+
+    advance: Advance
+    running: Callable[[Sequence[str]], None]
+    under_way: list[str]
+
+
+def _drain(steps: Any, told: _Told) -> None:
     while not steps.empty():
-        advance(steps.get())
+        match steps.get():
+            case int(count):
+                told.advance(count)
+            case (True, name):
+                told.under_way.append(name)
+                told.running(told.under_way)
+            case (False, name):
+                told.under_way.remove(name)
+                told.running(told.under_way)
 
 
 def _begin(steps: Any, stop: Any, threads: int) -> None:
@@ -108,11 +135,13 @@ def _watch_parent(stop: Any) -> None:
         time.sleep(_POLL_SECONDS)
 
 
-def _call(work: Callable[[Advance], Result]) -> Result:
+def _call(work: Callable[[Advance], Result], name: str) -> Result:
     if _stop.is_set():
         raise InterruptedRunError("stopped before it began", hint="run the same command again")
     _busy.set()
+    _steps.put((True, name))
     try:
         return work(lambda count: _steps.put(count))
     finally:
+        _steps.put((False, name))
         _busy.clear()

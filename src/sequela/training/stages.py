@@ -13,11 +13,15 @@ import torch
 from sequela.errors import DataError, UsageError
 from sequela.evaluation.predictions import Predictions
 from sequela.models.baselines import BASELINES
-from sequela.models.build import VARIANTS, model_config
+from sequela.models.build import VARIANTS, LateFusionConfig, model_config
+from sequela.models.late_fusion import MEMBERS
 from sequela.models.removal import removable
 from sequela.progress import Advance, stage
+from sequela.training import processes
 from sequela.training.baselines import baseline_name, train_baseline
 from sequela.training.configuration import Configuration
+from sequela.training.language import pretrain_text
+from sequela.training.late_fusion import train_late_fusion
 from sequela.training.prediction import collect_predictions, predict
 from sequela.training.pretraining import pretrain
 from sequela.training.project import Fold, Project
@@ -48,11 +52,28 @@ def pretrain_all(
         folds: All by default.
         restart: Throw away what stands in the runs' folders.
     """
-    torch.set_num_threads(project.configuration.machine.cores)
+    torch.set_num_threads(processes.threads(project.configuration.machine.cores))
     folds = folds or project.folds
     epochs = project.configuration.pretrain.epochs * len(folds)
     with stage("Aligning images and texts", epochs) as advance:
         return [pretrain(project, fold, advance, restart=restart) for fold in folds]
+
+
+def pretrain_text_all(
+    project: Project, *, folds: Sequence[Fold] | None = None, restart: bool = False
+) -> list[Path]:
+    """Train a tokenizer and a language model, once a fold; their folders.
+
+    Args:
+        project: Prepared.
+        folds: All by default.
+        restart: Throw away what stands in the runs' folders.
+    """
+    torch.set_num_threads(processes.threads(project.configuration.machine.cores))
+    folds = folds or project.folds
+    epochs = project.configuration.pretrain_text.epochs * len(folds)
+    with stage("Training the language model", epochs) as advance:
+        return [pretrain_text(project, fold, advance, restart=restart) for fold in folds]
 
 
 def train_all(
@@ -75,23 +96,33 @@ def train_all(
     """
     require_known(variants)
     folds = folds or project.folds
-    pairs = [(variant, fold) for variant in dict.fromkeys(variants) for fold in folds]
+    pairs = [(variant, fold) for variant in with_members(variants) for fold in folds]
     quick = [pair for pair in pairs if baseline_name(pair[0])]
-    slow = sorted((pair for pair in pairs if pair not in quick), key=_cost, reverse=True)
-    epochs = len(quick) + len(slow) * project.configuration.train.epochs
+    fused = [pair for pair in pairs if is_fusion(pair[0])]
+    fitted = [pair for pair in pairs if pair not in quick and pair not in fused]
+    slow = sorted(fitted, key=_cost, reverse=True)
+    epochs = len(quick) + len(fused) + len(slow) * project.configuration.train.epochs
     with stage("Training", epochs) as advance:
         for name, fold in quick:
-            train_one(project, name, fold, advance, restart=restart)
+            processes.by_first(
+                lambda name=name, fold=fold: train_one(  # type: ignore[misc]
+                    project, name, fold, advance, restart=restart
+                )
+            )
         _train(project, slow, advance, restart=restart)
+        for name, fold in fused:
+            train_one(project, name, fold, advance, restart=restart)
     return [Run(project.run_folder(name, fold)) for name, fold in pairs]
 
 
 def train_one(
     project: Project, name: str, fold: Fold, advance: Advance, *, restart: bool = False
 ) -> Run:
-    """Train a variant or fit a baseline."""
+    """Train a variant, fit a baseline, or fuse runs that are trained."""
     if baseline := baseline_name(name):
         return train_baseline(project, baseline, fold, advance, restart=restart)
+    if is_fusion(name):
+        return train_late_fusion(project, name, fold, advance, restart=restart)
     return train(project, name, fold, advance, restart=restart)
 
 
@@ -163,6 +194,17 @@ def trained_runs(work: Path) -> list[Run]:
     return [run for run in runs if run.finished and run.identity()["stage"] == "train"]
 
 
+def is_fusion(name: str) -> bool:
+    """Whether a name is that of models trained apart and put together."""
+    return isinstance(VARIANTS.get(name), LateFusionConfig)
+
+
+def with_members(variants: Sequence[str]) -> tuple[str, ...]:
+    """The names, each once, with the models that a late fusion puts together before it."""
+    members = MEMBERS if any(map(is_fusion, variants)) else ()
+    return tuple(dict.fromkeys([*members, *variants]))
+
+
 def require_known(variants: Sequence[str]) -> None:
     """Refuse names that are neither variants nor baselines."""
     unknown = [name for name in variants if name not in VARIANTS and name not in BASELINES]
@@ -178,8 +220,8 @@ def _train(
 ) -> None:
     machine = project.configuration.machine
     jobs = machine.jobs_for(len(pairs))
-    if jobs < 2:
-        torch.set_num_threads(machine.cores)
+    if jobs < 2 or processes.count() > 1:
+        torch.set_num_threads(processes.threads(machine.cores))
         for variant, fold in pairs:
             train(project, variant, fold, advance, restart=restart)
         return

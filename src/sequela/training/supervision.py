@@ -13,11 +13,11 @@ from sequela.models.build import ModelConfig, build_model
 from sequela.models.build import variant as variant_of
 from sequela.models.contrastive import load_aligned
 from sequela.models.heads import Head, fit_head
-from sequela.progress import Advance, console
+from sequela.progress import Advance
 from sequela.storage import fingerprint
 from sequela.training.checkpoint import read_tensors
 from sequela.training.configuration import PREDICTED
-from sequela.training.fit_run import fit_run
+from sequela.training.fit_run import run_of
 from sequela.training.fitting import TrainSettings
 from sequela.training.inputs import (
     ClinicalSource,
@@ -32,9 +32,8 @@ from sequela.training.loop import Fit
 from sequela.training.objectives import Examples, Supervised
 from sequela.training.pretraining import NAME as PRETRAINING
 from sequela.training.project import Fold, Project
-from sequela.training.run import Purpose, Run, opened_run
+from sequela.training.run import Purpose, Run
 from sequela.training.sampling import keyed_seed
-from sequela.training.vocabulary import keep_tokenizer
 
 
 @dataclass(frozen=True)
@@ -113,14 +112,15 @@ def train(
         restart: Throw away what stands in the run's folder.
     """
     prepared = training(project, variant, fold)
-    with opened_run(project.run_folder(variant, fold), prepared.purpose, restart=restart) as run:
-        if run.finished:
-            console.print(f"{run.name} is finished already", highlight=False)
-            advance(prepared.task.settings.epochs)
-        else:
-            keep_tokenizer(prepared.tokenizer, run)
-            fit_run(run, prepared.task, prepared.metadata, advance)
-    return run
+    return run_of(
+        project.run_folder(variant, fold),
+        prepared.purpose,
+        prepared.task,
+        prepared.metadata,
+        advance,
+        tokenizer=prepared.tokenizer,
+        restart=restart,
+    )
 
 
 def described(project: Project) -> dict[str, Any]:

@@ -1,0 +1,380 @@
+"""Does each model find the signal that was planted, and nothing where none was?
+
+    python benchmarks/planted_signals.py [--patients 4000] [--seeds 3] [--work FOLDER] [--only …]
+
+Cohorts come from `sequela simulate`, without image files: what the encoders would hand on is drawn
+instead (the mass's log radius and the breast's density of each exam, what its note tells, and as
+many numbers that mean nothing), so that this asks about fusion alone and enough patients can be
+had for intervals to separate. Everything else is the product's: protocol, division, models, heads,
+loop, evaluation. What was trained stands in FOLDER and is not trained again.
+
+Signals: change alone, interaction alone, all mixed, none. `hidden` cohorts have the same patients
+and outcomes, but the mass does not grow in the images, or no note tells of radiotherapy.
+"""
+
+from __future__ import annotations
+
+import argparse
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import polars as pl
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from sequela.cohort.cohort import read_cohort
+from sequela.cohort.protocol import ProtocolSettings
+from sequela.cohort.selection import Selection, select_cases
+from sequela.cohort.splits import SplitSettings, draw_splits
+from sequela.encoders.image import ImageEncoderConfig
+from sequela.encoders.text import TextEncoderConfig
+from sequela.evaluation.predictions import Predictions, Provenance
+from sequela.modalities.batch import Batch
+from sequela.models.build import VARIANTS, build_model
+from sequela.models.heads import DiscreteHazardHeadConfig, fit_head
+from sequela.progress import quiet
+from sequela.simulation.cohort import simulate
+from sequela.simulation.patients import SimulatedPatient, draw_patient
+from sequela.simulation.settings import YEAR, Signals, SimulationSettings, VisitSettings
+from sequela.survival.concordance import concordance
+from sequela.training.answers import Answers
+from sequela.training.fitting import MachineSettings, TrainSettings
+from sequela.training.judgement import Target
+from sequela.training.loop import Fit, fit
+from sequela.training.objectives import Examples, Supervised
+from sequela.training.prediction import prediction_table
+from sequela.training.sampling import keyed_seed
+
+SIGNALS = {
+    "change": Signals(change=2.0),
+    "interaction": Signals(interaction=2.0),
+    "mixed": Signals(image=0.5, text=0.4, shared=0.4, interaction=0.8, change=0.9),
+    "null": Signals(),
+}
+HIDDEN = {"change-hidden": "change", "interaction-hidden": "interaction"}
+SINGLE = ("st-i", "st-r", "st-b")
+MODELS = {
+    "change": ("lumin", "lumin-t", "st-b", "l-b", "lumin-m", "st-i", "st-r"),
+    "interaction": ("lumin", "lumin-m", "st-b", "l-b"),
+    "mixed": ("lumin", "lumin+shortcut", "l-b", "st-b"),
+    "null": ("lumin", "st-b"),
+    "change-hidden": ("lumin", "st-b"),
+    "interaction-hidden": ("lumin", "st-b"),
+}
+CLAIMS = {
+    "change": [(one, other) for one in ("lumin-t", "lumin") for other in ("lumin-m", *SINGLE)],
+    "interaction": [("lumin-m", "st-b"), ("lumin", "st-b")],
+}
+OPTIONS: dict[str, dict[str, Any]] = {"shortcut": {"shortcut": True}, "": {}}
+PROTOCOL = ProtocolSettings(horizon=3 * YEAR, require_pair=True)
+TRAINING = TrainSettings(
+    epochs=8, batch=64, new_rate=5e-3, weight_decay=0.01, patience=None, select="loss"
+)
+MACHINE = MachineSettings(device="cpu", threads=1, workers=0)
+FEATURES = 16
+GROWTH, SIZE = 0.4, 0.35  # log radius a year, and at the index date, of one standard deviation
+NOISE = 0.1  # of a feature, whose own standard deviation is about 1
+
+
+class Reading(nn.Module):
+    """An encoder that has done its work: what it found, through one learned layer."""
+
+    def __init__(self, kind: str, dim: int) -> None:
+        super().__init__()
+        self.kind = kind
+        self.projection = nn.Linear(FEATURES, dim)
+
+    def forward(self, batch: Batch) -> tuple[Tensor, Tensor]:
+        """One vector an exam, and which exams have one."""
+        clinical = batch.views if self.kind == "image" else batch.tokens
+        present = batch.view_mask if self.kind == "image" else batch.text_mask
+        assert clinical is not None
+        assert present is not None
+        read: Tensor = self.projection(clinical.flatten(2))
+        return read, present.any(dim=2) if self.kind == "image" else present
+
+
+@dataclass(frozen=True)
+class Read:
+    """Every case as the encoders hand it on: two exams, the landmark's last."""
+
+    images: Float[np.ndarray, "case exam feature"]
+    notes: Float[np.ndarray, "case exam feature"]
+    told: np.ndarray
+    days: np.ndarray
+
+    def __len__(self) -> int:
+        return len(self.images)
+
+    def at(self, epoch: int) -> Read:
+        """The same: nothing is augmented."""
+        return self
+
+    def __getitem__(self, index: int) -> Batch:
+        views = torch.from_numpy(self.images[index]).float().reshape(1, 2, 1, 1, FEATURES)
+        return Batch(
+            day=torch.from_numpy(self.days[index : index + 1]).float(),
+            exam_mask=torch.ones(1, 2, dtype=torch.bool),
+            views=views,
+            view_kind=torch.zeros(1, 2, 1, dtype=torch.int64),
+            view_mask=torch.ones(1, 2, 1, dtype=torch.bool),
+            tokens=torch.from_numpy(self.notes[index : index + 1]).float(),  # type: ignore[arg-type]
+            token_mask=torch.ones(1, 2, FEATURES, dtype=torch.bool),
+            text_mask=torch.from_numpy(self.told[index : index + 1]),
+        )
+
+
+def settings_of(name: str, seed: int, patients: int) -> SimulationSettings:
+    """Two visits a patient, a year apart, so that growth shows in the pair alone."""
+    return SimulationSettings(
+        patients=patients,
+        seed=seed,
+        images=False,
+        signals=SIGNALS[HIDDEN.get(name, name)],
+        visits=VisitSettings(fewest=2, most=2, short_share=0.0),
+        horizon=3 * YEAR,
+    )
+
+
+@dataclass(frozen=True)
+class Planted:
+    """A cohort with its cases as encoders hand them on, divided."""
+
+    name: str
+    seed: int
+    selection: Selection
+    read: Read
+    parts: dict[str, np.ndarray]
+    oracle: np.ndarray
+
+    @property
+    def target(self) -> Target:
+        """Recurrence within the horizon."""
+        return Target(1, PROTOCOL.label_horizon)
+
+
+@lru_cache(maxsize=1)
+def planted(name: str, seed: int, patients: int, work: Path) -> Planted:
+    """Simulate, select and divide by the product; then draw what encoders would find."""
+    settings = settings_of(name, seed, patients)
+    folder = work / f"{HIDDEN.get(name, name)}-{seed}"
+    if not (folder / "cohort.yaml").exists():
+        simulate(settings, folder)
+    cohort = read_cohort(folder)
+    selection = select_cases(cohort, PROTOCOL)
+    splits = draw_splits(cohort, selection, SplitSettings(test=0.4, seed=seed)).of()
+    cases = selection.cases
+    parts = {
+        part: np.flatnonzero([splits[case.patient_id] == part for case in cases])
+        for part in ("train", "validation", "test")
+    }
+    oracle = pl.read_parquet(folder / "truth" / "oracle.parquet").drop_nulls("exam_id")
+    risks = {(p, d): r for p, d, r in oracle["patient_id", "landmark", "risk"].iter_rows()}
+    return Planted(
+        name,
+        seed,
+        selection,
+        read_of(settings, name, selection),
+        parts,
+        np.array([risks[case.patient_id, case.landmark] for case in cases]),
+    )
+
+
+def read_of(settings: SimulationSettings, name: str, selection: Selection) -> Read:
+    """What encoders would find in the images and notes of each case's two exams."""
+    images, notes, told, days = [], [], [], []
+    for case in selection.cases:
+        patient = draw_patient(settings, int(case.patient_id.removeprefix("SIM-")))
+        generator = np.random.default_rng((settings.seed, 99, patient.number))
+        exams = [exam.day for exam in case.exams]
+        images.append(found_in_images(patient, exams, generator, hidden=name == "change-hidden"))
+        notes.append(
+            found_in_notes(patient, settings, generator, hidden=name == "interaction-hidden")
+        )
+        told.append(generator.random(2) >= settings.visits.missing_note)
+        days.append([day - case.landmark for day in exams])
+    return Read(np.array(images), np.array(notes), np.array(told), np.array(days))
+
+
+def found_in_images(
+    patient: SimulatedPatient,
+    days: Sequence[float],
+    generator: np.random.Generator,
+    *,
+    hidden: bool,
+) -> Float[np.ndarray, "exam feature"]:
+    """Log radius and density, four numbers of the patient's and four of the exam's own."""
+    latents = patient.latents
+    own = generator.standard_normal(4)
+    rows = []
+    for day in days:
+        grown = 0.0 if hidden else GROWTH * latents.change * (day - days[-1]) / YEAR
+        size = (SIZE * latents.image + grown) / 0.5
+        rows.append(np.array([size, latents.shared, *own, *generator.standard_normal(4)]))
+    return mixed(np.array(rows), 1, generator)
+
+
+def found_in_notes(
+    patient: SimulatedPatient,
+    settings: SimulationSettings,
+    generator: np.random.Generator,
+    *,
+    hidden: bool,
+) -> Float[np.ndarray, "exam feature"]:
+    """Facts that each note tells or leaves out, and six that mean nothing."""
+    latents, covariates = patient.latents, patient.covariates
+    facts = np.array(
+        [
+            latents.text,
+            0.0 if hidden else latents.moderator,
+            1.0 if covariates.receptor else -1.0,
+            (np.log1p(covariates.nodes) - 0.7) / 0.75,
+            (covariates.grade - 2.15) / 0.73,
+            float(np.digitize(latents.shared, (-0.9, 0.0, 0.9))) - 1.5,
+            *(generator.integers(2, size=6) * 2.0 - 1.0),
+        ]
+    )
+    said = generator.random((2, len(facts))) >= settings.visits.unsaid
+    return mixed(facts * said, 2, generator)
+
+
+def mixed(
+    values: Float[np.ndarray, "exam latent"], stream: int, generator: np.random.Generator
+) -> Float[np.ndarray, "exam feature"]:
+    """The values in fixed random directions of a feature space, under noise."""
+    directions = np.random.default_rng(stream).standard_normal((values.shape[1], FEATURES))
+    noise = NOISE * generator.standard_normal((len(values), FEATURES))
+    spread: np.ndarray = values @ directions / np.sqrt(values.shape[1]) + noise
+    return spread
+
+
+def model_of(name: str, logits: int, seed: int) -> nn.Module:
+    """A variant of width 32 over encoders that have done their work."""
+    variant, _, option = name.partition("+")
+    config = VARIANTS[variant]
+    encoder = {"model_type": "bert", "hidden_size": 8, "num_hidden_layers": 1}
+    encoder |= {"num_attention_heads": 1, "intermediate_size": 8, "vocab_size": 8}
+    tiny = {
+        "image": ImageEncoderConfig(name="resnet10t", options={"channels": [8, 8, 8, 8]}),
+        "text": TextEncoderConfig(encoder="none", architecture=encoder),
+    }
+    there = {kind: tiny[kind] for kind in config.modalities}
+    small = {"dim": 32, "heads": 4, "layers": 1, "pretrained_alignment": False}
+    torch.manual_seed(keyed_seed(seed))
+    model = build_model(
+        config.evolve(**there, **small, **OPTIONS[option]), logits, initial_weights=False
+    )
+    for kind in config.modalities:
+        setattr(model, kind, Reading(kind, 32))
+    return model
+
+
+def trained(cohort: Planted, name: str, folder: Path) -> Predictions:
+    """A model's predictions, made once."""
+    file = folder / f"{cohort.name}-{cohort.seed}-{name}.parquet"
+    if file.exists():
+        return Predictions.read(file)
+    followup, parts = cohort.selection.followup, cohort.parts
+    head = fit_head(DiscreteHazardHeadConfig(), followup[parts["train"]], cohort.target.horizon, 1)
+    settings = TRAINING.evolve(seed=cohort.seed)
+    examples = Examples(parts["train"], parts["validation"], settings.batch, settings.seed)
+    objective = Supervised(head, followup, cohort.target, examples)
+    model = model_of(name, head.logits, cohort.seed)
+    best: dict[str, Tensor] = {}
+
+    def keep(model: nn.Module, _: object) -> None:
+        best.update({key: value.clone() for key, value in model.state_dict().items()})
+
+    with tempfile.TemporaryDirectory() as state:
+        task = Fit(model, objective, cohort.read, cohort.read, settings, MACHINE)
+        fit(task, Path(state) / "state.safetensors", keep, lambda _: None)
+    model.load_state_dict(best)
+    predictions = predicted(cohort, name, logits_of(model.eval(), cohort.read), head)
+    predictions.write(file)
+    return predictions
+
+
+@torch.no_grad()
+def logits_of(model: nn.Module, read: Read) -> Tensor:
+    """Of every case, some hundred at a time."""
+    from sequela.training.loading import load_batch
+
+    rows = np.array_split(np.arange(len(read)), max(1, len(read) // 500))
+    return torch.cat([model(load_batch(read, part)).logits.double() for part in rows])
+
+
+def predicted(cohort: Planted, name: str, logits: Tensor, head: Any) -> Predictions:
+    """Rows of validation and test patients."""
+    times = (3 * YEAR,)
+    risk = head.risk(logits).numpy()
+    return said(cohort, name, risk, np.asarray(head.survival(logits, times)), "validation")
+
+
+def said(
+    cohort: Planted, name: str, risk: np.ndarray, survival: np.ndarray, chosen_on: Any
+) -> Predictions:
+    """A predictions table as a run writes it."""
+    rows = np.concatenate([cohort.parts["validation"], cohort.parts["test"]])
+    split = [p for p in ("validation", "test") for _ in cohort.parts[p]]
+    metadata = {
+        "family": "planted",
+        "variant": name,
+        "protocol": PROTOCOL.model_dump(),
+        "repeat": 0,
+        "fold": 0,
+        "seed": cohort.seed,
+    }
+    answers = Answers(risk[rows], (3 * YEAR,), survival[rows])
+    cases = [cohort.selection.cases[row] for row in rows]
+    table = prediction_table(metadata, cases, split, cohort.selection.followup[rows], answers)
+    provenance = Provenance(
+        protocol="landmark", horizon=3 * YEAR, epoch_chosen_on=chosen_on, synthetic=True
+    )
+    return Predictions(table, provenance)
+
+
+def ranking(cohort: Planted, risk: np.ndarray) -> float:
+    """Harrell's C of test patients, up to the horizon."""
+    rows = cohort.parts["test"]
+    followup = cohort.selection.followup[rows]
+    found = concordance(followup.time, followup.event == 1, risk, horizon=3 * YEAR, influence=False)
+    return found.value
+
+
+def main() -> None:
+    """Make what is not there yet, then print everything."""
+    options = _options()
+    quiet.set(True)
+    torch.set_num_threads(1)
+    options.work.mkdir(parents=True, exist_ok=True)
+    for seed in range(options.seeds):
+        for name in options.only or MODELS:
+            cohort = planted(name, seed, options.patients, options.work)
+            best = ranking(cohort, cohort.oracle[cohort.parts["test"]])
+            for model in MODELS[name]:
+                table = trained(cohort, model, options.work).table.filter(split="test")
+                found = ranking(cohort, table["risk"].to_numpy())
+                share = f", {(found - 0.5) / (best - 0.5):4.0%} of its gain" if best > 0.52 else ""
+                print(
+                    f"{name:<18} seed {seed} {model:<15} C {found:.3f}; oracle {best:.3f}{share}",
+                    flush=True,
+                )
+
+
+def _options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--patients", type=int, default=16000)
+    parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--work", type=Path, default=Path("planted-signals"))
+    parser.add_argument("--only", nargs="*", choices=MODELS)
+    return parser.parse_args()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,37 @@
+"""Tokens to one vector by gated attention, whichever of them a patient has."""
+
+from __future__ import annotations
+
+import torch
+from jaxtyping import Bool, Float
+from torch import Tensor, nn
+
+
+class GatedPooling(nn.Module):
+    """Gated attention pooling (Ilse et al., ICML 2018, eq. 9); masked tokens have no weight.
+
+    Args:
+        dim: Width of the tokens.
+        hidden: Width of the gate.
+    """
+
+    def __init__(self, dim: int, hidden: int) -> None:
+        super().__init__()
+        self.content = nn.Linear(dim, hidden)
+        self.gate = nn.Linear(dim, hidden)
+        self.score = nn.Linear(hidden, 1, bias=False)
+
+    def forward(
+        self, tokens: Float[Tensor, "patient token dim"], mask: Bool[Tensor, "patient token"]
+    ) -> Float[Tensor, "patient dim"]:
+        """The weighted mean; zeros for a patient without tokens."""
+        return torch.einsum("pt,ptd->pd", self.weights(tokens, mask), tokens)
+
+    def weights(
+        self, tokens: Float[Tensor, "patient token dim"], mask: Bool[Tensor, "patient token"]
+    ) -> Float[Tensor, "patient token"]:
+        """The share of each token; zeros for a patient without tokens."""
+        gated = torch.tanh(self.content(tokens)) * torch.sigmoid(self.gate(tokens))
+        scores = self.score(gated).squeeze(2).masked_fill(~mask, -torch.inf)
+        some = mask.any(dim=1, keepdim=True)
+        return torch.where(some, scores, 0.0).softmax(dim=1) * some

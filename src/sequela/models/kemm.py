@@ -1,0 +1,220 @@
+"""KEMM: survival from slides, genes and reports, guided by knowledge (arXiv 2512.14594).
+
+Only the abstract is public; where it is silent, each choice is said in the docstring of the box.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import torch
+from jaxtyping import Bool, Float
+from torch import Tensor, nn
+
+from sequela.encoders.pathway import PathwayEncoder
+from sequela.errors import UsageError
+from sequela.fusion.gated_pooling import GatedPooling
+from sequela.fusion.kecm import Asking, Exchange, Masked, joined
+from sequela.modalities.batch import CLAIM_MODALITIES, Batch
+from sequela.models.cox_skip import CoxSkip
+from sequela.models.kemm_config import MODALITIES, SOURCES, KemmConfig
+from sequela.models.output import Output
+
+
+class Kemm(nn.Module):
+    """Encoders, knowledge that asks them, exchange, gated pooling, logits.
+
+    Args:
+        config: Which boxes there are; its shape is known.
+        logits: How many numbers the head asks for.
+    """
+
+    def __init__(self, config: KemmConfig, logits: int) -> None:
+        super().__init__()
+        if config.shape is None:
+            raise UsageError("the shape of the data is not known", hint="resolve it before")
+        self.config, dim, shape = config, config.dim, config.shape
+        self.sources = tuple(name for name in SOURCES if name in config.reads)
+        self.groups = _groups(config)
+        self.encoders = nn.ModuleDict({name: _encoder(name, config) for name in self.sources})
+        widths = {name: shape.patch if name == "slide" else dim for name in self.sources}
+        if config.adapter == "relu" and "slide" in widths:
+            widths["slide"] = 2 * dim
+        self.asking = nn.ModuleDict(
+            {name: Asking(dim, widths[name], config.heads, config.dropout) for name in self.sources}
+        )
+        self.learned = nn.ParameterDict(
+            {name: nn.Parameter(torch.randn(config.learned, dim)) for name in self.sources}
+        )
+        self.exchange = nn.ModuleList(
+            Exchange(dim, config.heads, config.dropout) for _ in range(config.layers)
+        )
+        self.text = nn.Linear(shape.text, dim) if shape.text else None
+        self.field = nn.Parameter(torch.randn(shape.fields, dim) * 0.1)
+        self.field_scale = nn.Parameter(torch.ones(shape.fields, dim))
+        self.direction = nn.Parameter(torch.randn(dim) * 0.1)
+        self.knowledge = nn.Linear(dim, dim) if config.kecm in ("bias", "gate") else None
+        self.covariate = nn.Parameter(torch.randn(2, shape.covariates, dim) * 0.1)
+        self.pools = nn.ModuleDict({name: GatedPooling(dim, dim) for name in self.groups})
+        self.group = nn.Parameter(torch.randn(len(self.groups), dim) * 0.1)
+        self.fusion = GatedPooling(dim, dim)
+        self.dropout = nn.Dropout(config.dropout)
+        self.output = nn.Linear(dim, logits)
+        # At the first step every patient has the hazard that the straight way says.
+        nn.init.zeros_(self.output.weight)
+        nn.init.zeros_(self.output.bias)
+        genes = shape.genes.get("genes", 0) if "genes" in config.skip else 0
+        covariates = shape.covariates if "clinical" in config.skip else 0
+        self.skip = (
+            CoxSkip(covariates, genes, config.components, learned=config.skip_learned)
+            if config.skip
+            else None
+        )
+        self.register_buffer("skip_to", torch.ones(logits))
+
+    skip_to: Float[Tensor, " logit"]
+
+    def forward(self, batch: Batch) -> Output:
+        """Logits of each patient, and the vector of each modality that they were made of."""
+        hidden = self._hidden(batch)
+        report, claims = self._report(batch, hidden), self._claims(batch)
+        states: dict[str, Masked] = {}
+        for name in self.sources:
+            values = self._values(name, batch).without(hidden[name])
+            states[name] = self._asked(name, values, report, claims, batch)
+        for layer in self.exchange:
+            states = layer(states)
+        groups = {**states, "report": report, "claims": claims}
+        if "clinical" in self.groups:
+            groups["clinical"] = self._clinical(batch).without(hidden["clinical"])
+        parts = {
+            name: self.pools[name](groups[name].values, groups[name].mask) for name in self.groups
+        }
+        masks = {name: groups[name].mask.any(dim=1) for name in self.groups}
+        vectors = torch.stack([parts[name] for name in self.groups], dim=1) + self.group
+        there = torch.stack([masks[name] for name in self.groups], dim=1)
+        logits = self.output(self.dropout(self.fusion(vectors, there)))
+        if self.skip is not None:
+            logits = logits + self.skip(batch)[:, None] * self.skip_to
+        return Output(logits, parts, masks)
+
+    def attention(self, batch: Batch) -> dict[str, Float[Tensor, "patient claim value"]]:
+        """How much each claim looks at each patch or gene set, by source; zeros where it may not.
+
+        A claim speaks of slides or of genes. Only a model whose knowledge asks has such maps.
+        """
+        if self.config.kecm != "query" or self.config.claims == "none" or batch.claims is None:
+            return {}
+        hidden = self._hidden(batch)
+        report, claims = self._report(batch, hidden), self._claims(batch)
+        maps: dict[str, Tensor] = {}
+        for name in self.sources:
+            values = self._values(name, batch)
+            queries = self._queries(name, report, claims, batch)
+            asking = self.asking[name]
+            assert isinstance(asking, Asking)  # noqa: S101
+            found = asking.attention.weights(queries.values, values.values, values.mask)
+            first = report.values.shape[1]
+            where = slice(first, first + claims.values.shape[1])
+            maps[name] = found[:, where] * queries.mask[:, where, None]
+        return maps
+
+    def _hidden(self, batch: Batch) -> dict[str, Bool[Tensor, " patient"]]:
+        """Which patients' modalities a training step does not show; never all of a patient's."""
+        names = self.config.reads
+        chance = self.config.modality_dropout if self.training else 0.0
+        device = batch.day.device
+        drawn = torch.rand(len(batch), max(1, len(names)), device=device) < chance
+        drawn &= ~drawn.all(dim=1, keepdim=True)
+        return {name: drawn[:, place] for place, name in enumerate(names)}
+
+    def _report(self, batch: Batch, hidden: Mapping[str, Tensor]) -> Masked:
+        if "report" not in self.config.reads or batch.fields is None or batch.field_mask is None:
+            return self._none(batch)
+        assert self.text is not None  # noqa: S101
+        tokens = Masked(self.text(batch.fields) * self.field_scale + self.field, batch.field_mask)
+        return tokens.without(hidden["report"])
+
+    def _claims(self, batch: Batch) -> Masked:
+        """The claims, each token shifted by whether it marks a higher or a lower risk."""
+        if self.config.claims == "none" or batch.claims is None or batch.claim_mask is None:
+            return self._none(batch)
+        assert self.text is not None  # noqa: S101
+        assert batch.claim_direction is not None  # noqa: S101
+        shift = batch.claim_direction[:, :, None] * self.direction
+        return Masked(self.text(batch.claims) + shift, batch.claim_mask)
+
+    def _none(self, batch: Batch) -> Masked:
+        values = batch.day.new_zeros((len(batch), 0, self.config.dim))
+        return Masked(values, torch.zeros(values.shape[:2], dtype=torch.bool, device=values.device))
+
+    def _values(self, name: str, batch: Batch) -> Masked:
+        values, mask = _measured(name, batch)
+        encoder = self.encoders[name]
+        if isinstance(encoder, PathwayEncoder):
+            return Masked(*encoder(values, mask))
+        return Masked(encoder(values), mask)
+
+    def _clinical(self, batch: Batch) -> Masked:
+        if batch.clinical is None or batch.clinical_mask is None:
+            return self._none(batch)
+        slope, level = self.covariate
+        return Masked(batch.clinical[:, :, None] * slope + level, batch.clinical_mask)
+
+    def _knowledge(self, name: str, report: Masked, claims: Masked, batch: Batch) -> Masked:
+        """The report, and the claims that speak of this source."""
+        if batch.claim_modality is not None and claims.values.shape[1]:
+            of = CLAIM_MODALITIES.index("slide" if name == "slide" else "genes")
+            mask = claims.mask & (batch.claim_modality == of)
+            claims = Masked(claims.values, mask)
+        return joined([report, claims])
+
+    def _queries(self, name: str, report: Masked, claims: Masked, batch: Batch) -> Masked:
+        learned = self.learned[name].expand(len(batch), -1, -1)
+        own = Masked(learned, torch.ones_like(learned[:, :, 0], dtype=torch.bool))
+        knowledge = self._knowledge(name, report, claims, batch)
+        if self.config.kecm == "query":
+            return joined([knowledge, own])
+        if self.config.kecm == "bias" and self.knowledge is not None:
+            return Masked(own.values + self.knowledge(_mean(knowledge))[:, None], own.mask)
+        return own
+
+    def _asked(
+        self, name: str, values: Masked, report: Masked, claims: Masked, batch: Batch
+    ) -> Masked:
+        state: Masked = self.asking[name](self._queries(name, report, claims, batch), values)
+        if self.config.kecm == "gate" and self.knowledge is not None:
+            mean = _mean(self._knowledge(name, report, claims, batch))
+            gate = 2 * torch.sigmoid(self.knowledge(mean))
+            return Masked(state.values * gate[:, None], state.mask)
+        return state
+
+
+def _groups(config: KemmConfig) -> tuple[str, ...]:
+    """What is pooled; claims only where they stand beside the rest, or there is nothing else."""
+    groups = tuple(name for name in MODALITIES if name in config.reads)
+    beside = config.claims != "none" and (config.kecm == "late-concat" or not groups)
+    return (*groups, "claims") if beside else groups
+
+
+def _encoder(name: str, config: KemmConfig) -> nn.Module:
+    shape = config.shape
+    assert shape is not None  # noqa: S101
+    if name == "slide":
+        if config.adapter == "linear":
+            return nn.Identity()
+        return nn.Sequential(nn.Linear(shape.patch, 2 * config.dim), nn.ReLU())
+    genes = shape.genes[name]
+    return PathwayEncoder(shape.membership(name), genes, config.hidden, config.dim, config.dropout)
+
+
+def _measured(name: str, batch: Batch) -> tuple[Tensor, Tensor]:
+    fields = {"slide": ("patches", "patch_mask")}.get(name, (name, f"{name}_mask"))
+    names = ("genes", "gene_mask") if name == "genes" else fields
+    values, mask = (getattr(batch, field) for field in names)
+    return values, mask
+
+
+def _mean(tokens: Masked) -> Float[Tensor, "patient dim"]:
+    count = tokens.mask.sum(dim=1, keepdim=True).clamp(min=1)
+    return torch.einsum("pt,ptd->pd", tokens.mask.to(tokens.values), tokens.values) / count

@@ -1,0 +1,79 @@
+"""KEMM's variants and controls by name: what each changes of a configuration."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Any
+
+from sequela.errors import UsageError
+from sequela.models.kemm_config import MODALITIES, KemmConfig
+
+
+def _only(*reads: str, **changes: Any) -> dict[str, Any]:
+    """A control that reads these alone, without the straight way of what it does not read."""
+    skip = tuple(name for name in ("clinical", "genes") if name in reads)
+    return {"reads": reads, "skip": skip, **changes}
+
+
+_PLAIN = {"kecm": "none", "claims": "none"}
+
+# What each variant changes of a configuration.
+CHANGES: Mapping[str, Mapping[str, Any]] = MappingProxyType(
+    {
+        "kemm": {},
+        "kemm-bias": {"kecm": "bias"},
+        "kemm-gate": {"kecm": "gate"},
+        "kemm-late-concat": {"kecm": "late-concat"},
+        "kemm-none": {"kecm": "none"},
+        "kemm-without-skip": {"skip": ()},
+        "learned-queries": {"kecm": "none", "learned": 24},
+        "wrong-cancer-pbk": {"claims": "wrong-cancer"},
+        "shuffled-reports": {"reports": "shuffled"},
+        "without-report": {"reads": tuple(name for name in MODALITIES if name != "report")},
+        "without-pbk": {"claims": "none"},
+        "without-clinical": _only(*(name for name in MODALITIES if name != "clinical")),
+        "report-only": _only("report", **_PLAIN),
+        "stage-only": _only("report", fields=("stage",), **_PLAIN),
+        "pbk-only": _only(),
+        "slide-only": _only("slide", **_PLAIN),
+        "genes-only": _only("genes", **_PLAIN),
+        "clinical-only": _only("clinical", **_PLAIN),
+    }
+)
+
+WORDS: Mapping[str, str] = MappingProxyType(
+    {
+        "kemm": "slides, genes, report and clinical covariates; knowledge asks (KECM)",
+        "kemm-bias": "KEMM, knowledge shifting learned queries",
+        "kemm-gate": "KEMM, knowledge gating what learned queries gather",
+        "kemm-late-concat": "KEMM, knowledge beside what learned queries gather",
+        "kemm-none": "KEMM without knowledge in its attention",
+        "kemm-without-skip": "KEMM without the straight way of covariates",
+        "learned-queries": "control: as many queries as KEMM, all learned",
+        "wrong-cancer-pbk": "control: background knowledge of another cancer",
+        "shuffled-reports": "control: every patient with another's report",
+        "without-report": "KEMM without reports",
+        "without-pbk": "KEMM without background knowledge",
+        "without-clinical": "KEMM without clinical covariates",
+        "report-only": "the report alone",
+        "stage-only": "the report's stage alone",
+        "pbk-only": "control: background knowledge alone, alike for all of a cancer",
+        "slide-only": "slides alone",
+        "genes-only": "genes alone",
+        "clinical-only": "clinical covariates alone",
+    }
+)
+
+
+def kemm_variant(name: str, full: KemmConfig | None = None) -> KemmConfig:
+    """The variant of that name, of the model that it leaves something out of.
+
+    Raises:
+        UsageError: If there is no such variant.
+    """
+    if name not in CHANGES:
+        raise UsageError(
+            f"there is no variant {name}", hint="`sequela list variants` names all of them"
+        )
+    return (full or KemmConfig()).evolve(**CHANGES[name])

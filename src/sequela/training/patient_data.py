@@ -1,0 +1,172 @@
+"""From a cohort seen once to the samples of its patients; fitted on training patients alone."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from sequela.cohort.cohort import Cohort
+from sequela.cohort.gene_tables import GENE_TABLES, GeneTableName
+from sequela.encoders.frozen_text import HASHED
+from sequela.encoders.pathway import Membership
+from sequela.modalities.clinical import ClinicalScaler, rows_of
+from sequela.modalities.expression import GeneScaler, GeneSettings
+from sequela.modalities.patient_inputs import BagSource, PatientInputs
+from sequela.models.data_shape import DataShape
+from sequela.models.kemm_config import KemmConfig
+from sequela.training.knowledge_tables import Knowledge, claim_tables, field_tables
+
+BATCH_FIELD: Mapping[GeneTableName, tuple[str, str]] = {
+    "expression": ("genes", "gene_mask"),
+    "mutation": ("mutation", "mutation_mask"),
+    "copy_number": ("copy_number", "copy_number_mask"),
+}
+"""The fields of the batch that a gene table fills."""
+
+_ALL = "all"
+
+
+@dataclass(frozen=True)
+class PatientScalers:
+    """What turns a cohort's tables into numbers, fitted on a fold's training patients.
+
+    Attributes:
+        clinical: Of the covariates; None where the manifest declares none.
+        genes: Of each gene table that is read.
+        sets: Gene sets that group the genes; one of all genes where the cohort has none.
+        encoder: What turns fields and claims into vectors.
+    """
+
+    clinical: ClinicalScaler | None
+    genes: Mapping[GeneTableName, GeneScaler]
+    sets: Mapping[str, tuple[str, ...]]
+    encoder: str = HASHED
+
+    @classmethod
+    def fit(
+        cls,
+        cohort: Cohort,
+        patients: Sequence[str],
+        settings: GeneSettings | None = None,
+        encoder: str = HASHED,
+    ) -> PatientScalers:
+        """Fitted on these patients, the training patients of a fold."""
+        declared = cohort.manifest.clinical
+        clinical = None
+        if declared:
+            clinical = ClinicalScaler.fit(rows_of(cohort.covariates, patients), declared)
+        of_use = {gene for genes in cohort.gene_sets.values() for gene in genes} or None
+        genes = {
+            name: GeneScaler.fit(cohort.genes[name], patients, settings, of_use)
+            for name in GENE_TABLES
+            if name in cohort.genes
+        }
+        return cls(clinical, genes, dict(cohort.gene_sets), encoder)
+
+    def shape(self, patch: int = 0, fields: int = 0, text: int = 0) -> DataShape:
+        """What a network is told of these data."""
+        members: dict[str, Membership] = {}
+        for name, scaler in self.genes.items():
+            sets = self.sets or {_ALL: scaler.genes}
+            members[BATCH_FIELD[name][0]] = Membership.of(sets, scaler.genes)
+        counts = {BATCH_FIELD[name][0]: len(scaler.genes) for name, scaler in self.genes.items()}
+        return DataShape(
+            patch=patch,
+            genes=counts,
+            members={name: one.genes for name, one in members.items()},
+            sets={name: one.sets for name, one in members.items()},
+            fields=fields,
+            text=text,
+            covariates=len(self.clinical.features) if self.clinical else 0,
+        )
+
+    def tables(self, cohort: Cohort, patients: Sequence[str]) -> dict[str, Tensor]:
+        """Clinical covariates and genes of these patients, by field of the batch."""
+        found: dict[str, Tensor] = {}
+        if self.clinical is not None:
+            values, known = self.clinical.transform(rows_of(cohort.covariates, patients))
+            found["clinical"] = torch.from_numpy(values.astype(np.float32))
+            found["clinical_mask"] = torch.from_numpy(known)
+        for name, scaler in self.genes.items():
+            if name in cohort.genes:
+                numbers = scaler.transform(cohort.genes[name], patients)
+                for batch_field, values in zip(BATCH_FIELD[name], numbers, strict=True):
+                    found[batch_field] = torch.from_numpy(values)
+        return found
+
+    def state(self) -> dict[str, Any]:
+        """What `from_state` needs, as JSON holds it."""
+        return {
+            "clinical": self.clinical.state() if self.clinical else None,
+            "genes": {name: scaler.state() for name, scaler in self.genes.items()},
+            "sets": {name: list(genes) for name, genes in self.sets.items()},
+            "encoder": self.encoder,
+        }
+
+    @classmethod
+    def from_state(cls, state: Mapping[str, Any]) -> PatientScalers:
+        """The scalers whose `state()` this is."""
+        clinical = state["clinical"]
+        return cls(
+            ClinicalScaler.from_state(clinical) if clinical else None,
+            {name: GeneScaler.from_state(one) for name, one in state["genes"].items()},
+            {name: tuple(genes) for name, genes in state["sets"].items()},
+            state["encoder"],
+        )
+
+
+@dataclass(frozen=True)
+class PatientSources:
+    """Where what a model reads of a cohort is.
+
+    Attributes:
+        cohort: The tables.
+        scalers: Fitted on training patients.
+        knowledge: Structured reports and claims; None where there is neither.
+        bags: Patch features; None where there are none.
+    """
+
+    cohort: Cohort
+    scalers: PatientScalers
+    knowledge: Knowledge | None = None
+    bags: BagSource | None = field(default=None)
+
+    @property
+    def there(self) -> dict[str, bool]:
+        """Which modalities the cohort has."""
+        knowledge = self.knowledge
+        return {
+            "slide": self.bags is not None,
+            "report": knowledge is not None and bool(knowledge.reports),
+            "clinical": self.scalers.clinical is not None,
+            **{BATCH_FIELD[name][0]: name in self.scalers.genes for name in GENE_TABLES},
+        }
+
+    def resolved(self, config: KemmConfig) -> KemmConfig:
+        """The configuration, reading what there is, with the shape of the data."""
+        width, fields = (0, 0) if self.knowledge is None else self.knowledge.shape
+        patch = 0 if self.bags is None else self.bags.width
+        claims = config.claims if self.knowledge and self.knowledge.claims else "none"
+        told = config.reads_of(self.there).evolve(claims=claims)
+        return told.evolve(shape=self.scalers.shape(patch, fields, width))
+
+    def inputs(self, patients: Sequence[str], config: KemmConfig) -> PatientInputs:
+        """The samples of these patients, with what `config` reads and no more."""
+        tables = self.scalers.tables(self.cohort, patients)
+        read = set(config.reads)
+        kept = {
+            name: values
+            for name, values in tables.items()
+            if name.removesuffix("_mask") in read or (name == "gene_mask" and "genes" in read)
+        }
+        if self.knowledge is not None and "report" in read:
+            kept |= field_tables(self.knowledge, patients, config)
+        if self.knowledge is not None and config.claims != "none":
+            cancers = [self.cohort.patient(patient).cancer_type for patient in patients]
+            kept |= claim_tables(self.knowledge, cancers, config)
+        return PatientInputs(patients, kept, self.bags if "slide" in read else None)

@@ -1,0 +1,111 @@
+"""The packed encoder is the loop of small networks, in values and gradients."""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from sequela.encoders.pathway import Membership, PathwayEncoder
+
+GENES = [f"G{number}" for number in range(30)]
+SETS = {
+    "large": GENES[:25],
+    "small": ["G3", "G29"],
+    "one": ["G7"],
+    "unknown": ["X1", "X2"],
+    "middle": GENES[10:22],
+    "alike": GENES[4:15],
+}
+
+
+class Loop(nn.Module):
+    """One small network a set, as everybody writes it."""
+
+    def __init__(self, packed: PathwayEncoder) -> None:
+        super().__init__()
+        self.columns = packed.membership.genes
+        self.first, self.second = nn.ModuleList(), nn.ModuleList()
+        weights = iter(packed.first.split(packed.lengths))
+        rows = [
+            row
+            for start, end, size in packed.blocks
+            for row in next(weights).view(end - start, size, packed.hidden)
+        ]
+        for place, columns in enumerate(self.columns):
+            first = nn.Linear(len(columns), packed.hidden)
+            second = nn.Linear(packed.hidden, packed.second.shape[2])
+            first.weight.data = rows[place][: len(columns)].T.clone()
+            first.bias.data = packed.first_bias[place].clone()
+            second.weight.data = packed.second[place].T.clone()
+            second.bias.data = packed.second_bias[place].clone()
+            self.first.append(first)
+            self.second.append(second)
+
+    def forward(self, genes: Tensor) -> Tensor:
+        return torch.stack(
+            [
+                F.selu(second(F.selu(first(genes[:, list(columns)]))))
+                for columns, first, second in zip(
+                    self.columns, self.first, self.second, strict=True
+                )
+            ],
+            dim=1,
+        )
+
+
+def packed(dropout: float = 0.0) -> PathwayEncoder:
+    torch.manual_seed(0)
+    return PathwayEncoder(Membership.of(SETS, GENES), len(GENES), hidden=6, dim=5, dropout=dropout)
+
+
+def test_it_equals_the_loop_in_values_and_gradients() -> None:
+    encoder = packed()
+    nn.init.normal_(encoder.first_bias)
+    loop = Loop(encoder)
+    genes = torch.randn(4, 30)
+    mine, mask = encoder(genes, torch.ones(4, 30, dtype=torch.bool))
+    theirs = loop(genes)
+    torch.testing.assert_close(mine, theirs)
+    assert mask.all()
+    assert encoder.membership.sets == ("one", "small", "alike", "middle", "large")
+    slope = torch.randn_like(mine)
+    (mine * slope).sum().backward()
+    (theirs * slope).sum().backward()
+    for place, (first, second) in enumerate(zip(loop.first, loop.second, strict=True)):
+        assert isinstance(first, nn.Linear)
+        assert isinstance(second, nn.Linear)
+        torch.testing.assert_close(encoder.first_bias.grad[place], first.bias.grad)  # type: ignore[index]
+        torch.testing.assert_close(encoder.second.grad[place].T, second.weight.grad)  # type: ignore[index]
+    total = sum(float(first.weight.grad.square().sum()) for first in loop.first)  # type: ignore[union-attr,operator]
+    torch.testing.assert_close(float(encoder.first.grad.square().sum()), total)  # type: ignore[union-attr]
+
+
+def test_weights_of_padding_stay_zero() -> None:
+    encoder = packed()
+    padding = encoder.columns == 30
+    assert padding.any()
+    optimizer = torch.optim.AdamW(encoder.parameters(), lr=0.1)
+    encoder(torch.randn(4, 30), torch.ones(4, 30, dtype=torch.bool))[0].sum().backward()
+    optimizer.step()
+    assert (encoder.first[padding] == 0).all()
+
+
+def test_a_set_is_there_if_one_of_its_genes_was_measured_and_others_do_not_matter() -> None:
+    encoder = packed()
+    genes = torch.randn(1, 30)
+    mask = torch.zeros(1, 30, dtype=torch.bool)
+    mask[0, 29] = True
+    vectors, there = encoder(genes, mask)
+    named = dict(zip(encoder.membership.sets, there[0].tolist(), strict=True))
+    assert named == {"one": False, "small": True, "alike": False, "middle": False, "large": False}
+    other = torch.where(mask, genes, 7.0)
+    torch.testing.assert_close(encoder(other, mask)[0], vectors)
+
+
+def test_a_patient_alone_equals_the_patient_in_a_batch() -> None:
+    encoder = packed()
+    genes, mask = torch.randn(3, 30), torch.rand(3, 30) > 0.3
+    together = encoder(genes, mask)[0]
+    alone = torch.cat([encoder(genes[i : i + 1], mask[i : i + 1])[0] for i in range(3)])
+    torch.testing.assert_close(together, alone)
