@@ -77,7 +77,8 @@ class Question:
         if not cases or not controls:
             raise UndefinedMetricError(
                 f"patients with and without event {self.cause}{by} are needed, "
-                f"found {cases} with and {controls} without among {len(rows)} rows{self._reach(rows)}"
+                f"found {cases} with and {controls} without among {len(rows)} rows"
+                f"{self._reach(rows)}"
             )
         if self.horizon is None:
             return
