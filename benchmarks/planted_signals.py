@@ -28,13 +28,20 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from sequela.audit.audit import audit_cohort
+from sequela.audit.findings import OUTCOME_DEPENDENT_SAMPLING
 from sequela.cohort.cohort import read_cohort
 from sequela.cohort.protocol import ProtocolSettings
 from sequela.cohort.selection import Selection, select_cases
 from sequela.cohort.splits import SplitSettings, draw_splits
 from sequela.encoders.image import ImageEncoderConfig
 from sequela.encoders.text import TextEncoderConfig
+from sequela.evaluation.discrimination import auc_of
+from sequela.evaluation.evaluate import compare, question_of
 from sequela.evaluation.predictions import Predictions, Provenance
+from sequela.evaluation.rows import models_of
+from sequela.evaluation.settings import EvaluationSettings
+from sequela.evaluation.uncertainty import Resampler, Resampling
 from sequela.modalities.batch import Batch
 from sequela.models.build import VARIANTS, build_model
 from sequela.models.heads import DiscreteHazardHeadConfig, fit_head
@@ -60,16 +67,19 @@ SIGNALS = {
 HIDDEN = {"change-hidden": "change", "interaction-hidden": "interaction"}
 SINGLE = ("st-i", "st-r", "st-b")
 MODELS = {
-    "change": ("lumin", "lumin-t", "st-b", "l-b", "lumin-m", "st-i", "st-r"),
-    "interaction": ("lumin", "lumin-m", "st-b", "l-b"),
-    "mixed": ("lumin", "lumin+shortcut", "l-b", "st-b"),
-    "null": ("lumin", "st-b"),
-    "change-hidden": ("lumin", "st-b"),
-    "interaction-hidden": ("lumin", "st-b"),
+    "change": ("lumin", "lumin-t", "st-b", "l-b", "lumin-m", "st-i", "st-r", "lumin+shortcut"),
+    "interaction": ("lumin+shortcut", "st-b", "lumin-m", "lumin-m+shortcut", "lumin", "l-b"),
+    "mixed": ("lumin", "lumin+shortcut", "l-b"),
+    "null": ("lumin",),
+    "change-hidden": ("lumin",),
+    "interaction-hidden": ("lumin",),
 }
 CLAIMS = {
     "change": [(one, other) for one in ("lumin-t", "lumin") for other in ("lumin-m", *SINGLE)],
-    "interaction": [("lumin-m", "st-b"), ("lumin", "st-b")],
+    "interaction": [
+        (f"{name}{option}", "st-b") for name in ("lumin-m", "lumin") for option in ("", "+shortcut")
+    ],
+    "mixed": [("lumin+shortcut", "lumin")],
 }
 OPTIONS: dict[str, dict[str, Any]] = {"shortcut": {"shortcut": True}, "": {}}
 PROTOCOL = ProtocolSettings(horizon=3 * YEAR, require_pair=True)
@@ -79,6 +89,7 @@ TRAINING = TrainSettings(
 MACHINE = MachineSettings(device="cpu", threads=1, workers=0)
 FEATURES = 16
 GROWTH, SIZE = 0.4, 0.35  # log radius a year, and at the index date, of one standard deviation
+BOOTSTRAPS = 200
 NOISE = 0.1  # of a feature, whose own standard deviation is about 1
 
 
@@ -348,23 +359,74 @@ def ranking(cohort: Planted, risk: np.ndarray) -> float:
 
 
 def main() -> None:
-    """Make what is not there yet, then print everything."""
+    """Make what is not there yet, telling each C; then the claims with their intervals."""
     options = _options()
     quiet.set(True)
     torch.set_num_threads(1)
     options.work.mkdir(parents=True, exist_ok=True)
+    names = options.only or list(MODELS)
     for seed in range(options.seeds):
-        for name in options.only or MODELS:
+        for name in names:
             cohort = planted(name, seed, options.patients, options.work)
-            best = ranking(cohort, cohort.oracle[cohort.parts["test"]])
             for model in MODELS[name]:
                 table = trained(cohort, model, options.work).table.filter(split="test")
-                found = ranking(cohort, table["risk"].to_numpy())
-                share = f", {(found - 0.5) / (best - 0.5):4.0%} of its gain" if best > 0.52 else ""
-                print(
-                    f"{name:<18} seed {seed} {model:<15} C {found:.3f}; oracle {best:.3f}{share}",
-                    flush=True,
-                )
+                tell(cohort, model, ranking(cohort, table["risk"].to_numpy()))
+    for name in names:
+        for seed in range(options.seeds):
+            compared(name, seed, options.work)
+    if "null" in names:
+        for seed in range(options.seeds):
+            audited(seed, options.work)
+
+
+def tell(cohort: Planted, model: str, found: float) -> None:
+    """One model's C beside the oracle's."""
+    best = ranking(cohort, cohort.oracle[cohort.parts["test"]])
+    share = f", {(found - 0.5) / (best - 0.5):4.0%} of its gain" if best > 0.52 else ""
+    where = f"{cohort.name:<18} seed {cohort.seed} {model:<14}"
+    print(f"{where} C {found:.3f}; oracle {best:.3f}{share}", flush=True)
+
+
+def compared(name: str, seed: int, work: Path) -> None:
+    """AUC within the horizon with its interval, and the claims' differences, corrected by Holm."""
+    tables = [Predictions.read(work / f"{name}-{seed}-{model}.parquet") for model in MODELS[name]]
+    settings = EvaluationSettings(bootstraps=BOOTSTRAPS)
+    resampler = Resampler(Resampling.asked(settings))
+    for model in models_of(tables):
+        found = auc_of(model.test, question_of(model, settings), resampler).estimate
+        print(f"{name:<18} seed {seed} {model.name:<14} AUC {shown(found.as_json())}")
+    if len(tables) < 2:
+        return
+    pairs: Any = compare(tables, settings)["differences"]
+    for pair in pairs:
+        for one, other in CLAIMS.get(name, ()):
+            if {one, other} == {pair["first"], pair["second"]}:
+                sign = 1 if pair["first"] == one else -1
+                gain = shown(pair["difference"], sign)
+                p = "undefined" if pair["p_holm"] is None else f"{pair['p_holm']:.2g}"
+                print(f"{name:<18} seed {seed} {one} less {other}: {gain}, p (Holm) {p}")
+
+
+def shown(estimate: dict[str, Any], sign: int = 1) -> str:
+    """A number with its interval."""
+    low, high = sorted(sign * estimate[end] for end in ("low", "high"))
+    return f"{sign * estimate['value']:.3f} ({low:.3f} to {high:.3f})"
+
+
+def audited(seed: int, work: Path) -> None:
+    """What the audit says of the paper's protocol and of landmarks, where no signal is planted."""
+    folder = work / f"null-visits-{seed}"
+    if not (folder / "cohort.yaml").exists():
+        null = SimulationSettings(patients=1000, seed=seed, images=False, signals=SIGNALS["null"])
+        simulate(null, folder)
+    for protocol in (ProtocolSettings(name="paper"), ProtocolSettings()):
+        audit = audit_cohort(folder, protocol)
+        biased = OUTCOME_DEPENDENT_SAMPLING in {item.code for item in audit.findings}
+        timing = audit.measured["timing"].value
+        word = "reported as biased" if biased else "not reported as biased"
+        print(
+            f"null, audit        seed {seed} {protocol.name:<9} {word}; AUC of timing {timing:.3f}"
+        )
 
 
 def _options() -> argparse.Namespace:

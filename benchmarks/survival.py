@@ -291,7 +291,7 @@ def compare(task: Task, count: int, before: dict[str, float], previous: int) -> 
     for _ in range(ROUNDS):
         for name, run in runs.items():
             # One slow turn of a rival says enough.
-            if name == "ours" or not taken[name] or taken[name][0] < 20:
+            if name == "ours" or not taken[name] or taken[name][0] < 5:
                 taken[name].append(seconds(run))
     mine = median(taken["ours"])
     ratios = {name: median(taken[name]) / mine for name in runs if name != "ours"}

@@ -19,6 +19,7 @@ _WHERE = {
     "SimulationSettings": "simulation.settings",
     "check_cohort": "cohort.checks",
     "evaluate": "evaluation.evaluate",
+    "evaluate_cohort": "training.cohort_evaluation",
     "explain": "interpretation.explain",
     "import_dicom": "importers.dicom",
     "predict_all": "training.stages",
@@ -47,6 +48,7 @@ if TYPE_CHECKING:
     from sequela.settings import read_settings as read_settings
     from sequela.simulation.cohort import simulate as simulate
     from sequela.simulation.settings import SimulationSettings as SimulationSettings
+    from sequela.training.cohort_evaluation import evaluate_cohort as evaluate_cohort
     from sequela.training.configuration import Configuration as Configuration
     from sequela.training.preparation import prepare as prepare
     from sequela.training.project import Project as Project

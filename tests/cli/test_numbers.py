@@ -9,7 +9,10 @@ import pytest
 import yaml
 
 from sequela.cli import main as command_line
+from sequela.cohort.cohort import read_cohort
 from sequela.evaluation.predictions import SCHEMA, Predictions, Provenance
+from sequela.evaluation.settings import EvaluationSettings
+from sequela.training.cohort_evaluation import evaluate_cohort
 
 
 @pytest.fixture
@@ -101,3 +104,13 @@ def test_subgroups_by_what_a_cohort_knows(cohort: Path, column: str, names: list
     (division,) = content["models"][0]["subgroups"]
     assert [group["name"] for group in division["groups"]] == names
     assert sum(group["patients"] for group in division["groups"]) == 90
+
+
+def test_python_gives_a_cohort_the_same_numbers(cohort: Path) -> None:
+    assert run("evaluate", str(cohort)) == 0
+    written = json.loads((cohort / "work" / "evaluation.json").read_text())
+    settings = EvaluationSettings(bootstraps=10, curve_bootstraps=0)
+    predictions = Predictions.read(cohort / "work" / "predictions.parquet")
+    again = evaluate_cohort(read_cohort(cohort), cohort / "work", [predictions], settings)
+    assert again.as_json() == written
+    assert [one["column"] for one in written["models"][0]["subgroups"]] == ["site", "grade"]

@@ -190,7 +190,7 @@ def test_the_p_of_a_log_rank_test_fits_the_ratio_of_its_groups(file: Path) -> No
         low, high = (float(np.exp(end[0])) for end in model.interval())
         p = log_rank(time, event, group.astype(int)).p
         row = f"{number},{value:.3f} ({low:.3f}–{high:.3f}),{p:.2e}"
-        assert said(linted(file, f"model,HR,log_rank_p\n{row}\n")) == []
+        assert linted(file, f"model,HR,log_rank_p\n{row}\n").found == ()
 
 
 @pytest.mark.parametrize(

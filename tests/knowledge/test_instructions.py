@@ -1,11 +1,14 @@
 from __future__ import annotations
 
+import time
+
 import pytest
-from injections import INJECTIONS
+from injections import INJECTIONS, LATER
 
 from sequela.knowledge.instructions import without_instructions
+from sequela.knowledge.reading import shown
 from sequela.knowledge.rules import extract_report
-from sequela.knowledge.schema import StructuredReport
+from sequela.knowledge.schema import UNKNOWN, StructuredReport
 
 PARTS = (
     "FINAL DIAGNOSIS: KIDNEY, LEFT, RADICAL NEPHRECTOMY.\n"
@@ -25,6 +28,24 @@ def values(report: StructuredReport) -> dict[str, str]:
 def test_a_planted_instruction_changes_no_field(number: int, place: int) -> None:
     planted = "".join((*PARTS[:place], INJECTIONS[number] + "\n", *PARTS[place:]))
     assert values(extract_report(planted)) == values(extract_report("".join(PARTS)))
+
+
+@pytest.mark.parametrize("place", [0, 1, 2, 3])
+def test_an_instruction_that_nobody_foresaw_can_make_a_stated_code_unknown_but_not_false(
+    place: int,
+) -> None:
+    clean = values(extract_report("".join(PARTS)))
+    for later in LATER:
+        planted = values(extract_report("".join((*PARTS[:place], later + "\n", *PARTS[place:]))))
+        for field in ("pT", "pN", "stage", "grade"):
+            assert planted[field] in (clean[field], UNKNOWN), later
+
+
+def test_text_made_to_cost_time_costs_little() -> None:
+    for unit in ("<a ", "carc", "Aaa Bbb "):
+        began = time.process_time()
+        extract_report(shown(unit * 20_000))
+        assert time.process_time() - began < 20
 
 
 def test_the_clean_report_says_what_the_instructions_deny() -> None:

@@ -88,3 +88,102 @@ def test_with_no_effect_the_incidence_is_aalen_johansens(made: Any) -> None:
     days = np.array([10.0, 30.0, 50.0])
     curve = aalen_johansen(made.time, made.event)
     np.testing.assert_allclose(model.incidence(double[:1], days)[0], curve.at(days), atol=0.01)
+
+
+def test_strata_that_are_copies_have_the_coefficients_of_one(made: Any) -> None:
+    alone = fit_fine_gray(made.covariates, made.time, made.event)
+    twice = [np.concatenate([part, part]) for part in (made.covariates, made.time, made.event)]
+    copies = np.repeat([4, 9], len(made.time))
+    both = fit_fine_gray(*twice, strata=copies)
+    np.testing.assert_allclose(both.coefficients, alone.coefficients, rtol=1e-9)
+    np.testing.assert_allclose(2 * both.variance, alone.variance, rtol=1e-8)
+    days = np.array([10.0, 40.0])
+    np.testing.assert_allclose(
+        both.incidence(made.covariates[:3], days, stratum=1),
+        alone.incidence(made.covariates[:3], days),
+        rtol=1e-9,
+    )
+
+
+def test_the_likelihood_of_strata_is_that_of_each_added_up(made: Any) -> None:
+    model = fit_fine_gray(made.covariates, made.time, made.event, strata=made.stratum)
+
+    def log_likelihood(coefficients: np.ndarray) -> float:
+        total = 0.0
+        for stratum in range(3):
+            rows = made.stratum == stratum
+            total += literal(made.covariates[rows], made.time[rows], made.event[rows], coefficients)
+        return total
+
+    here = log_likelihood(model.coefficients)
+    assert here == pytest.approx(model.log_likelihood, rel=1e-10)
+    for moved in (0.02, -0.02):
+        for feature in range(3):
+            aside = model.coefficients.copy()
+            aside[feature] += moved
+            assert log_likelihood(aside) < here
+
+
+def literal(
+    covariates: np.ndarray,
+    time: np.ndarray,
+    event: np.ndarray,
+    coefficients: np.ndarray,
+    entry: np.ndarray | None = None,
+) -> float:
+    """The weighted log partial likelihood by loops, weights from those at risk and survival."""
+    begun = np.full(len(time), -1.0) if entry is None else entry
+    moments = np.unique(time)
+    at_risk = np.array([((begun < u) & (time >= u)).sum() for u in moments])
+    events = np.array([((event > 0) & (time == u)).sum() for u in moments])
+    censored = np.array([((event == 0) & (time == u)).sum() for u in moments])
+    base = at_risk if entry is None else at_risk - events
+    kept = 1 - np.divide(censored, base, out=np.zeros(len(base)), where=base > 0)
+    level = np.append(1.0, kept.cumprod())[:-1]
+    if entry is not None:
+        survival = np.append(1.0, np.cumprod(1 - events / at_risk))[:-1]
+        level = at_risk / survival  # proportional to G(t-) H(t-)
+    relative, total = np.exp(covariates @ coefficients), 0.0
+    for row in np.flatnonzero(event == 1):
+        here = level[moments == time[row]][0]
+        weight = ((begun < time[row]) & (time >= time[row])).astype(float)
+        for other in np.flatnonzero((event > 1) & (time < time[row])):
+            weight[other] = here / level[moments == time[other]][0]
+        total += covariates[row] @ coefficients - np.log(weight @ relative)
+    return float(total)
+
+
+def test_late_entry_weighs_those_who_stay_by_who_would_still_have_entered(made: Any) -> None:
+    entry = 0.4 * made.entry
+    model = fit_fine_gray(made.covariates, made.time, made.event, entry=entry)
+    parts = (made.covariates, made.time, made.event)
+    here = literal(*parts, model.coefficients, entry)
+    assert here == pytest.approx(model.log_likelihood, rel=1e-10)
+    for feature in range(3):
+        aside = np.eye(3)[feature] * 0.02
+        assert literal(*parts, model.coefficients + aside, entry) < here
+        assert literal(*parts, model.coefficients - aside, entry) < here
+    early = fit_fine_gray(*parts, entry=np.zeros(len(entry)), ties="efron")
+    plain = fit_fine_gray(*parts, ties="efron")
+    np.testing.assert_allclose(early.coefficients, plain.coefficients, rtol=1e-9)
+
+
+def test_with_late_entry_and_no_effect_the_steps_are_aalen_johansens(made: Any) -> None:
+    """Geskus 2011: the product limit of the weighted risk sets is the incidence itself."""
+    entry = 0.4 * made.entry
+    double = np.repeat([0, 1], len(made.time))[:, None].astype(float)
+    time, event, begun = (np.tile(part, 2) for part in (made.time, made.event, entry))
+    model = fit_fine_gray(double, time, event, entry=begun)
+    steps = np.diff(model.baseline_hazard, prepend=0.0)
+    curve = aalen_johansen(made.time, made.event, entry=entry)
+    product = 1 - np.cumprod(1 - steps)
+    np.testing.assert_allclose(product, curve.at(model.baseline_time), rtol=1e-9)
+
+
+def test_rows_that_stand_twice_add_nothing_once_they_are_one_patient(made: Any) -> None:
+    alone = fit_fine_gray(made.covariates, made.time, made.event)
+    twice = [np.concatenate([part, part]) for part in (made.covariates, made.time, made.event)]
+    patient = np.tile(np.arange(len(made.time)), 2)
+    both = fit_fine_gray(*twice, cluster=patient)
+    np.testing.assert_allclose(both.coefficients, alone.coefficients, rtol=1e-9)
+    np.testing.assert_allclose(both.variance, alone.variance, rtol=1e-8)

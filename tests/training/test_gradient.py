@@ -186,3 +186,44 @@ def test_a_batch_has_the_same_pieces_in_any_number_of_processes() -> None:
     assert pieces(1) == pieces(2) == pieces(5)
     with pytest.raises(UsageError, match="batch of 2 cannot be shared by 3"):
         shares(np.arange(2), None, 3)
+
+
+def recomputed(model: AlignmentModel) -> AlignmentModel:
+    model.image.backbone.set_grad_checkpointing(True)
+    model.text.backbone.gradient_checkpointing_enable({"use_reentrant": False})
+    return model
+
+
+def test_recomputed_activations_change_neither_gradient_nor_statistics(
+    model: AlignmentModel,
+) -> None:
+    """Batch norms by the batch here: a second pass would move their statistics twice."""
+    plain, other = model.train(), recomputed(copy.deepcopy(model).train())
+    one, two = gradients(plain, None), gradients(other, None)
+    assert one.keys() == two.keys()
+    for name in one:
+        torch.testing.assert_close(two[name], one[name], rtol=1e-9, atol=1e-14)
+    for (name, here), there in zip(plain.named_buffers(), other.buffers(), strict=True):
+        torch.testing.assert_close(there, here, msg=name)
+
+
+def test_checkpointing_is_a_field_of_both_encoders(tmp_path: Path) -> None:
+    tiny = TinyEncoderSettings(vocabulary=300, layers=1, dim=16, heads=2)
+    train_tiny_encoder(["a mass in the breast"], tmp_path, TextSettings(tokens=16, tiny=tiny))
+    text = TextEncoderConfig(encoder=str(tmp_path), checkpointing=True)
+    made = AlignmentModel(IMAGE.evolve(checkpointing=True, channels_last=False), text, 16)
+    assert made.text.backbone.is_gradient_checkpointing
+    assert made.image.backbone.grad_checkpointing
+    weight = made.image.backbone.conv1[0].weight
+    assert weight.is_contiguous() and made.image.layout == torch.contiguous_format
+
+
+def test_half_precision_computes_outputs_near_those_of_single(model: AlignmentModel) -> None:
+    torch.set_default_dtype(torch.float32)
+    model = model.float().eval()
+    single = objective().outputs(model, exams())
+    with torch.autocast("cpu", torch.bfloat16):
+        half = objective().outputs(model, exams())
+    for one, other in zip(single, half, strict=True):
+        assert other.dtype == torch.float32
+        assert 0 < (one - other).abs().max() < 0.05

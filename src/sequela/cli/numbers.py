@@ -120,15 +120,24 @@ def report(
     work: Work = None,
     out: Annotated[Path | None, typer.Option(help="The page; WORK/report.html.")] = None,
 ) -> None:
-    """Write one HTML page, which opens offline, of all that was made for a cohort."""
-    from sequela.report.page import write_report
+    """Write one HTML page, which opens offline, of all that was made for a cohort.
+
+    Beside it: tables/ (Markdown, LaTeX and CSV, the TRIPOD+AI checklist among them), figures/
+    (SVG) and model-card.md.
+    """
+    from sequela.report.files import write_report_and_files
 
     folder = work_folder(cohort, work)
-    path = write_report(folder, out or folder / "report.html")
+    path, *files = write_report_and_files(folder, out or folder / "report.html")
     size = path.stat().st_size
     answer(
-        {"report": path.name, "bytes": size},
+        {
+            "report": path.name,
+            "bytes": size,
+            "files": [file.relative_to(path.parent).as_posix() for file in files],
+        },
         f"wrote {escape(str(path))} ({size / 1e6:.1f} MB, opens offline)",
+        f"wrote {len(files)} files beside it: tables/, figures/ and model-card.md",
     )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -83,12 +83,12 @@ def read_divisions(
     by: Sequence[str], sources: Sequence[Source], mapping: Mapping[str, str]
 ) -> list[Division]:
     """The divisions asked for; of a cohort, if none is, the usual ones."""
-    from sequela.evaluation.cohort_columns import usual_columns
+    from sequela.training.cohort_evaluation import usual_divisions
 
     asked = [column.strip() for each in by for column in each.split(",") if column.strip()]
-    if not by:
-        cohorts = [source.cohort for source in sources if source.cohort is not None]
-        asked = list(usual_columns(cohorts[0])) if cohorts else []
+    known = [source for source in sources if source.cohort is not None]
+    if not by and known and known[0].cohort is not None:
+        return usual_divisions(known[0].cohort, [source.predictions for source in known])
     return [_division(column, sources, mapping) for column in dict.fromkeys(asked)]
 
 
@@ -113,7 +113,6 @@ def _division(column: str, sources: Sequence[Source], mapping: Mapping[str, str]
 
 def _read(place: Path, mapping: Mapping[str, str]) -> Source:
     from sequela.evaluation.foreign import read_predictions
-    from sequela.evaluation.predictions import Sampling
 
     path = work_folder(place, None) / "predictions.parquet" if place.is_dir() else place
     if not path.is_file():
@@ -124,9 +123,9 @@ def _read(place: Path, mapping: Mapping[str, str]) -> Source:
     predictions = read_predictions(path, mapping)
     cohort = _cohort_of(place, path, predictions)
     if cohort is not None:
-        verdict = _sampling(cohort, predictions, path.parent)
-        known = predictions.provenance.evolve(sampling=Sampling(**verdict))
-        predictions = replace(predictions, provenance=known)
+        from sequela.training.cohort_evaluation import with_design
+
+        predictions = with_design(predictions, cohort, path.parent)
     return Source(path, predictions, cohort)
 
 
@@ -142,28 +141,3 @@ def _cohort_of(place: Path, path: Path, predictions: Predictions) -> Cohort | No
         return None
     cohort = read_cohort(folder)
     return cohort if cohort.fingerprint == predictions.provenance.cohort else None
-
-
-def _sampling(cohort: Cohort, predictions: Predictions, work: Path) -> dict[str, object]:
-    """What the design of the cohort gives away under the protocol of the predictions."""
-    from typing import get_args
-
-    from sequela.audit.sampling import SamplingVerdict, sampling_verdict
-    from sequela.cohort.protocol import ProtocolSettings
-    from sequela.settings import read_section
-
-    known = get_args(ProtocolSettings.model_fields["name"].annotation)
-    asked, endpoints = predictions.provenance, predictions.table["endpoint"].unique().to_list()
-    if asked.protocol not in known or endpoints[0] not in cohort.manifest.endpoints:
-        return SamplingVerdict(None, reason="the predictions name no protocol of ours").as_json()
-    files = [
-        *sorted((work / "runs").glob("*/config.yaml")),
-        configuration_file(cohort.folder, None),
-    ]
-    read = [read_section("protocol", ProtocolSettings, file) for file in files]
-    same = [one for one in read if one.name == asked.protocol and one.endpoint == endpoints[0]]
-    changes = {"name": asked.protocol, "endpoint": endpoints[0]}
-    if asked.horizon is not None:
-        changes["horizon"] = asked.horizon
-    protocol = same[0] if same else read[-1].evolve(**changes)
-    return sampling_verdict(cohort, protocol, work).as_json()

@@ -10,6 +10,7 @@ from rich.markup import escape
 
 from sequela.cli.answers import answer
 from sequela.cli.number_tables import performance
+from sequela.cli.numbers import Accept
 from sequela.cli.words import DryRun, Overrides, Work
 from sequela.errors import DataError
 
@@ -33,6 +34,7 @@ def study(
         int | None, typer.Option(help="Runs side by side, each a process; machine.jobs.", min=1)
     ] = None,
     dry_run: DryRun = False,
+    accept: Accept = False,
     restart: Annotated[bool, typer.Option("--restart", help="Make every run anew.")] = False,
 ) -> None:
     """Run variants × seeds × folds side by side, then write the tables, the figures and a page.
@@ -43,6 +45,7 @@ def study(
     from sequela.training.study import read_study
 
     words = [*(overrides or ()), *([f"machine.jobs={jobs}"] if jobs else ())]
+    words += ["evaluation.accept_biased_design=true"] if accept else []
     asked = read_study(file, words, work)
     if dry_run:
         _tell_plan(asked)

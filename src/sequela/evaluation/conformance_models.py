@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 
 import numpy as np
-from jaxtyping import Bool, Float
+from jaxtyping import Bool, Float, Int
 
 from sequela.evaluation.conformance_data import DataSet, complete
 from sequela.survival.concordance import concordance
@@ -175,9 +175,22 @@ def of_crr(data: DataSet, kind: str, feature: str) -> Computed | None:
     model = fit_fine_gray(covariates[known], time, event)
     if kind == "se":
         return Computed(float(model.standard_error[place]))
-    sets = subdistribution(time, event, 1, "breslow", Censoring.of(time, event, "breslow"))
-    got = _stopped_as_crr(covariates[known], sets)
+    order = np.argsort(time, kind="stable")
+    sets = _subdistribution(time[order], event[order], "breslow")
+    got = _stopped_as_crr(covariates[known][order], sets)
     return Computed(float(got[place]), float(model.coefficients[place]))
+
+
+def _subdistribution(
+    time: Float[np.ndarray, " patient"],
+    event: Int[np.ndarray, " patient"],
+    ties: Ties,
+    curve: Censoring | None = None,
+) -> Exposure:
+    """Risk sets of patients in order of time, of one stratum, for cause 1."""
+    together = np.zeros(len(time), dtype=np.int64)
+    curve = curve or Censoring.of(time, event, ties)
+    return subdistribution(time, event, together, 1, ties, None, [curve])
 
 
 def _stopped_as_crr(
@@ -206,8 +219,9 @@ def of_finegray(data: DataSet, what: str) -> Computed | None:
     known = complete(covariates)
     everybody = Censoring.of(*data.first_event(), "efron")
     time, event = (part[known] for part in data.first_event())
-    sets = subdistribution(time, event, 1, "efron", everybody)
-    centred = covariates[known] - covariates[known].mean(axis=0)
+    order = np.argsort(time, kind="stable")
+    sets = _subdistribution(time[order], event[order], "efron", everybody)
+    centred = (covariates[known] - covariates[known].mean(axis=0))[order]
     null = partial_likelihood(centred, np.zeros(len(names)), sets)
     _, coefficients = maximised(centred, sets, null, 0.0)
     return Computed(float(coefficients[names.index(feature)]))

@@ -160,8 +160,10 @@ def _p(
     if not any(span.meets(printed) for span in spans):
         possible = Span(_two_sided(spans[0].high), _two_sided(spans[0].low))
         kind = "Wald's p" if test == "wald_p" else "p of a Wald or log-rank test"
+        # A log-rank test knows nothing of the clusters of a robust interval.
+        severity: Severity = "remark" if test == "log_rank_p" else "contradiction"
         yield (
-            *("L005", "contradiction", (test, name)),
+            *("L005", severity, (test, name)),
             f"{test} {p.text} does not fit {name} {cell.text}, whose {kind} is {possible}",
         )
     elif test == "p" and not _statistic(cell.value, error, "wald_p").meets(printed):

@@ -31,9 +31,11 @@ Choice = Callable[[Sequence[Candidate]], Candidate | None]
 
 
 def most_frequent(candidates: Sequence[Candidate]) -> Candidate | None:
-    """The value seen most often; the one seen first where two are equal."""
-    counts = Counter(candidate.value for candidate in candidates)
-    return max(candidates, key=lambda each: (counts[each.value], -each.start))
+    """The value seen most often; none where two are seen equally often."""
+    counts = Counter(candidate.value for candidate in candidates).most_common(2)
+    if len(counts) > 1 and counts[0][1] == counts[1][1]:
+        return None
+    return first([each for each in candidates if each.value == counts[0][0]])
 
 
 def first(candidates: Sequence[Candidate]) -> Candidate | None:

@@ -14,15 +14,15 @@ _MONTH = (
     r"(?:jan(?:uary)?|feb(?:ruary)?|mar(?:ch)?|apr(?:il)?|may|june?|july?|aug(?:ust)?"
     r"|sept?(?:ember)?|oct(?:ober)?|nov(?:ember)?|dec(?:ember)?)"
 )
-_NAME = r"[A-Z][\w'’.-]+(?:[ ,]+[A-Z][\w'’.-]*){0,3}"
+_NAME = r"[A-Z][\w'’.-]{1,40}(?:[ ,]{1,3}[A-Z][\w'’.-]{0,40}){0,3}"
 _PATTERNS = tuple(
     re.compile(pattern)
     for pattern in (
-        r"(?i)\b[tf]?[ce]?[gc]a\s?-\s?[a-z0-9]{2}\s?-\s?[a-z0-9]{4}[\w-]*",  # barcode, as scanned
+        r"(?i)\b[tf]?[ce]?[gc]a\s?-\s?[a-z0-9]{2}\s?-\s?[a-z0-9]{4}[\w-]{0,64}",  # a barcode
         r"(?<![A-Za-z0-9])-?[A-Z0-9]{2}-(?=[A-Z]{0,3}\d)[A-Z0-9]{4}(?:-\d{2}[A-Z]?[\w-]*)?(?![A-Za-z0-9])",
         r"(?i)\b[0-9a-f]{8}\W?[0-9a-f]{4}\W?[0-9a-f]{4}\W?[0-9a-f]{4}\W?\s?[0-9a-f]{8,14}\w*",
         r"(?i)\buuid\b\W{0,3}\S+",
-        r"[\w.+-]+@[\w-]+\.[\w.-]+",
+        r"(?<![\w.+-])[\w.+-]{1,64}@[\w-]{1,64}\.[\w.-]{1,64}",
         r"(?i)\b(?:https?://|www\.)\S+",
         r"\b\d{1,3}(?:\.\d{1,3}){3}\b",
         r"(?i)\b[0-9a-f]{2}(?::[0-9a-f]{2}){5}\b",
@@ -36,7 +36,7 @@ _PATTERNS = tuple(
         r"\b\d{1,5}\s(?:[A-Z][a-z]+\s){1,3}(?:Street|St|Avenue|Ave|Road|Rd|Lane|Drive|Blvd)\b\.?",
         r"\b[A-Z]{2}\s\d{5}(?:-\d{4})?\b",
         rf"\b(?:Dr|Mr|Mrs|Ms|Miss|Prof|Professor|Doctor)\.?\s{_NAME}",
-        rf"{_NAME},?\s(?:M\.?D|Ph\.?D|D\.?O|M\.?B)\b\.?",
+        rf"\b{_NAME},?\s(?:M\.?D|Ph\.?D|D\.?O|M\.?B)\b\.?",
         rf"(?i:\b(?:patient(?:'s)? name|name|surname|physician|pathologist|surgeon"
         rf"|signed(?: out)? by|verified by|performed by|dictated by|attending)\b\s?[:=]\s?){_NAME}",
         r"(?i)\b(?:mrn|ssn|medical record|record|account|acct|accession|policy|member|licen[sc]e"

@@ -12,8 +12,10 @@ import re
 from collections.abc import Iterator
 
 _MACHINE = (
-    r"\b(?:language model|LLMs?|chat ?gpt|gpt-?\d|artificial intelligence|chatbot"
-    r"|AI (?:model|system|agent)|(?:for|to|voor|as an?) (?:the )?AI(?=\s?[:,]|\sread)"
+    r"\b(?:language models?|LLMs?|chat ?gpt|gpt-?\d|artificial intelligence|chatbot"
+    r"|(?:dear|beste|automat\w+) (?:model|computer|machine|reader)|(?:extraction|reading) tools?"
+    r"|your?(?! for )|urgent|pretend|from now on|AI (?:model|system|agent)"
+    r"|(?:for|to|voor|as an?) (?:the )?AI(?=\s?[:,]|\sread)"
     r"|assistant(?!\s?(?:prof|dir|surg|med))"
     r"|system (?:prompt|message|note)|prompt|taalmodel|systeem(?:bericht|prompt)|json|assistent)\b"
 )
@@ -38,11 +40,19 @@ _CHINESE = (
 )
 _MARKUP = (
     r"<[!/]?-{0,2}[a-z|][^>\n]{0,200}>|<\||\|>|<<\s?/?sys|\[/?inst\]|```|^\s?#{2,}\s"
-    r"|\\(?:text)?color|\{\s?\"\w+\"\s?:|(?<!\w\s)\b(?:assistant|system)\s?:|\beval\(|\batob\b"
+    r"|&(?:lt|gt|amp|#\d{1,5});|\{\{|\}\}|\b[a-z]{4,}\(['\"]|\\(?:text)?color|\{\s?\"\w+\"\s?:|(?<!\w\s)\b(?:assistant|system)\s?:|\beval\(|\batob\b"
 )
 _SPEAKS = re.compile(
     f"{_MACHINE}|{_COMMAND}|{_CHINESE}|{_MARKUP}", re.IGNORECASE | re.DOTALL | re.MULTILINE
 )
+_SCRIPT = re.compile(r"[\u0370-\u1fff\u2e80-\u9fff\uac00-\ud7af\uff00-\uffef]")
+_FOREIGN = re.compile(
+    r"\b(?:alle|het|een|voor|niet|moet|bij|hierboven|hoogste|noteer|gelieve|velden|en|van|de|op"
+    r"|und|der|die|das|den|nicht|mit|f[uü]r|alle|bitte|les|des|une|pour|avec|veuillez|el|los|las"
+    r"|una|para|por|que|con|il|gli|della|per)\b",
+    re.IGNORECASE,
+)
+_ENGLISH = re.compile(r"\b(?:the|of|is|are|and|with|no|in|from|not|for|free)\b", re.IGNORECASE)
 _PAIRED = re.compile(
     r"<(?P<tag>[a-z]{1,12})\b[^>\n]{0,200}>.{0,2000}?</(?P=tag)>|<!--.{0,2000}?-->"
     r"|\[INST\].{0,2000}?\[/INST\]|<\|im_start\|>.{0,2000}?<\|im_end\|>|```.{0,2000}?```"
@@ -77,13 +87,24 @@ def instructions(text: str) -> Iterator[tuple[int, int]]:
 
 
 def _sentences(text: str) -> Iterator[tuple[int, int]]:
-    """Sentences that match, each with the next few of its line, which may carry on."""
+    """Sentences that match, each with the next few of its line, which may carry on.
+
+    In a report in English, a sentence in another script or language is not the report's own.
+    """
+    english = len(_ENGLISH.findall(text)) > len(_FOREIGN.findall(text))
+    english &= len(_SCRIPT.findall(text)) < 0.1 * len(text)
     for line in re.finditer(r"[^\n]+", text):
         left = 0
         for sentence in _SENTENCE.finditer(line[0]):
-            left = _CARRIES_ON + 1 if _SPEAKS.search(sentence[0]) else left - 1
+            strange = _SPEAKS.search(sentence[0]) or (english and _is_foreign(sentence[0]))
+            left = _CARRIES_ON + 1 if strange else left - 1
             if left > 0:
                 yield line.start() + sentence.start(), line.start() + sentence.end()
+
+
+def _is_foreign(sentence: str) -> bool:
+    words = {word.lower() for word in _FOREIGN.findall(sentence)}
+    return len(words) > 1 or _SCRIPT.search(sentence) is not None
 
 
 def _is_text(blob: str) -> bool:

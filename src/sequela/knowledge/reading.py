@@ -11,7 +11,7 @@ from sequela.knowledge.client import NoAnswerError
 from sequela.knowledge.evidence import supported
 from sequela.knowledge.identifiers import without_identifiers
 from sequela.knowledge.instructions import without_instructions
-from sequela.knowledge.schema import FIELDS, Finding, StructuredReport
+from sequela.knowledge.schema import FIELDS, MAXIMUM_LENGTH, Finding, StructuredReport
 
 
 def shown(text: str, known: Iterable[str] = ()) -> str:
@@ -21,7 +21,7 @@ def shown(text: str, known: Iterable[str] = ()) -> str:
         text: The report.
         known: Identifiers of the patient, from the cohort's tables.
     """
-    return without_identifiers(without_instructions(text), known)
+    return without_identifiers(without_instructions(text[:MAXIMUM_LENGTH]), known)
 
 
 def read_answer(answer: str, text: str, known: Iterable[str] = ()) -> StructuredReport:

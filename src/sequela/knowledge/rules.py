@@ -12,7 +12,7 @@ from sequela.knowledge import (
 )
 from sequela.knowledge.candidates import Choice, Reader, first, gravest, most_frequent, settle
 from sequela.knowledge.instructions import without_instructions
-from sequela.knowledge.schema import MINIMUM_LENGTH, StructuredReport
+from sequela.knowledge.schema import MAXIMUM_LENGTH, MINIMUM_LENGTH, StructuredReport
 
 VERSION = "rules-1"
 """Changes whenever the rules may read a report differently."""
@@ -46,11 +46,12 @@ def extract_report(text: str) -> StructuredReport:
     """What a pathology report says, each value with the words that say it.
 
     Args:
-        text: The report, English, as a scanner read it; under 50 characters it says nothing.
+        text: The report, English, as a scanner read it; under 50 characters it says nothing,
+            and of a text beyond 50,000 the rest is not read.
     """
     if len(text.strip()) < MINIMUM_LENGTH:
         return StructuredReport.of(())
-    data = without_instructions(text)
+    data = without_instructions(text[:MAXIMUM_LENGTH])
     return StructuredReport.of(
         settle(field, text, read(data), choose) for field, (read, choose) in RULES.items()
     )

@@ -10,6 +10,8 @@ from typing import Literal
 UNKNOWN = "unknown"
 MINIMUM_LENGTH = 50
 """Characters below which a report says nothing: whatever is read from it would be invented."""
+MAXIMUM_LENGTH = 50_000
+"""Characters of a report that are read; the longest of 1,116 real ones has 18,527."""
 
 Kind = Literal["level", "number", "count", "words"]
 Review = Literal["unreviewed", "accepted", "corrected"]

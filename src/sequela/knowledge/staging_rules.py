@@ -96,13 +96,8 @@ def stage(text: str) -> Iterator[Candidate]:
 
 
 def most_specific(candidates: Sequence[Candidate]) -> Candidate | None:
-    """The code that most agree with, as exactly as one says it.
-
-    A form that prints every code as an option says nothing: three different ones are unknown.
-    """
-    first = [each for each in candidates if not each.value.endswith("X")] or list(candidates)
-    bases = [each.value[:2] for each in first]
-    if len(set(bases)) > 2:
+    """The code as exactly as one says it; none where codes contradict each other."""
+    told = [each for each in candidates if not each.value.endswith("X")] or list(candidates)
+    if len({each.value[:2] for each in told}) > 1:
         return None
-    base = max(bases, key=bases.count)
-    return max((each for each in first if each.value[:2] == base), key=lambda each: len(each.value))
+    return max(told, key=lambda each: (len(each.value), -each.start))

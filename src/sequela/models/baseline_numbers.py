@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -14,6 +14,7 @@ from sequela.cohort.manifest import Covariate
 from sequela.cohort.patient import Case
 from sequela.errors import DataError
 from sequela.modalities.clinical import ClinicalScaler
+from sequela.models.gene_components import GeneComponents, Tables
 from sequela.models.text_components import TextComponents, text_of
 
 TIMING = ("landmark", "gap", "exams")
@@ -28,13 +29,20 @@ class BaselineInputs:
         cases: Whose risk is asked for.
         covariates: The declared clinical columns, a row a case in the same order
             (`modalities.clinical.rows_of`).
+        genes: The cohort's gene tables.
     """
 
     cases: Sequence[Case]
     covariates: pl.DataFrame
+    genes: Tables = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.cases)
+
+    @property
+    def patients(self) -> list[str]:
+        """Whose case each is."""
+        return [case.patient_id for case in self.cases]
 
 
 @dataclass(frozen=True)
@@ -47,6 +55,7 @@ class Numbers:
         texts: Components of the texts, None where they are not read.
         features: Names of the numbers that vary among training patients.
         columns: Where those stand among all numbers.
+        genes: Components of the genes, None where they are not read.
     """
 
     timing: bool
@@ -54,6 +63,7 @@ class Numbers:
     texts: TextComponents | None
     features: tuple[str, ...] = ()
     columns: tuple[int, ...] = ()
+    genes: GeneComponents | None = None
 
     @classmethod
     def fit(
@@ -63,6 +73,7 @@ class Numbers:
         *,
         timing: bool = False,
         texts: bool = False,
+        genes: bool = False,
     ) -> Numbers:
         """The numbers of training cases that vary among them.
 
@@ -72,7 +83,10 @@ class Numbers:
         scaler = ClinicalScaler.fit(inputs.covariates, clinical) if clinical else None
         words = [text_of(case) for case in inputs.cases] if texts else []
         components = TextComponents.fit(words, _COMPONENTS) if texts else None
-        every = cls(timing, scaler, components)
+        molecular = None
+        if genes:
+            molecular = GeneComponents.fit(inputs.genes, inputs.patients, _COMPONENTS)
+        every = cls(timing, scaler, components, genes=molecular)
         names, values = every._all(inputs)
         columns = np.flatnonzero(np.ptp(values, axis=0) > 0)
         if not len(columns):
@@ -81,7 +95,7 @@ class Numbers:
                 hint="declare clinical covariates in the manifest, or leave this baseline out",
             )
         features = tuple(names[column] for column in columns)
-        return cls(timing, scaler, components, features, tuple(columns.tolist()))
+        return replace(every, features=features, columns=tuple(columns.tolist()))
 
     def of(self, inputs: BaselineInputs) -> Float[np.ndarray, "patient feature"]:
         """The numbers of some cases."""
@@ -104,6 +118,9 @@ class Numbers:
         if self.texts is not None:
             names += self.texts.names
             blocks.append(self.texts.transform([text_of(case) for case in inputs.cases]))
+        if self.genes is not None:
+            names += self.genes.names
+            blocks.append(self.genes.transform(inputs.genes, inputs.patients))
         return names, np.concatenate(blocks, axis=1)
 
     def state(self) -> dict[str, Any]:
@@ -112,6 +129,7 @@ class Numbers:
             "timing": self.timing,
             "scaler": None if self.scaler is None else self.scaler.state(),
             "texts": None if self.texts is None else self.texts.state(),
+            "genes": None if self.genes is None else self.genes.state(),
             "features": list(self.features),
             "columns": list(self.columns),
         }
@@ -119,13 +137,14 @@ class Numbers:
     @classmethod
     def from_state(cls, state: Mapping[str, Any]) -> Numbers:
         """The numbers whose `state()` this is."""
-        scaler, texts = state["scaler"], state["texts"]
+        scaler, texts, genes = state["scaler"], state["texts"], state.get("genes")
         return cls(
             state["timing"],
             None if scaler is None else ClinicalScaler.from_state(scaler),
             None if texts is None else TextComponents.from_state(texts),
             tuple(state["features"]),
             tuple(state["columns"]),
+            None if genes is None else GeneComponents.from_state(genes),
         )
 
 

@@ -21,15 +21,21 @@ from sequela.survival.aalen_johansen import aalen_johansen
 from sequela.survival.followup import Followup
 from sequela.survival.risk_sets import step
 
-BaselineName = Literal["kaplan-meier", "cox-clinical", "timing-only", "cox-text", "boosting"]
+BaselineName = Literal[
+    "kaplan-meier", "cox-clinical", "timing-only", "cox-text", "cox-expression", "boosting"
+]
 BASELINES: tuple[BaselineName, ...] = get_args(BaselineName)
 BASELINE_WORDS: Mapping[BaselineName, str] = {
     "kaplan-meier": "the same risk for everybody: what is known without a covariate",
     "cox-clinical": "ridge Cox on the clinical covariates that the manifest declares",
     "timing-only": "ridge Cox on when exams were made; what it reaches, the design gives away",
     "cox-text": "ridge Cox on clinical covariates and components of the notes (tf-idf, SVD)",
+    "cox-expression": "ridge Cox on clinical covariates and 30 components of expression",
     "boosting": "gradient boosting of small trees on the same numbers, by Cox's likelihood",
 }
+
+_STRONG_RIDGE = 100.0
+"""For thirty components and a hundred events; it was set once, for all cohorts."""
 
 
 @dataclass(frozen=True)
@@ -88,7 +94,7 @@ def fit_baseline(
         clinical: Which covariates are used, and their kinds (`manifest.clinical`).
         horizon: Days within which risk is told; None for the last event.
         cause: The event of interest; others compete.
-        ridge: Penalty on squared log hazard ratios a standard deviation.
+        ridge: Penalty on squared log hazard ratios a standard deviation; stronger for genes.
 
     Raises:
         DataError: If there is nothing to fit on: no covariate, or none that varies.
@@ -110,6 +116,14 @@ def fit_baseline(
                     "cox-text reads texts, and training texts have no word in common",
                     hint="choose cox-clinical, which reads covariates alone",
                 )
+        case "cox-expression":
+            numbers = Numbers.fit(inputs, clinical, genes=True)
+            if numbers.genes is None:
+                raise DataError(
+                    "cox-expression reads genes, and the cohort has no gene table",
+                    hint="choose cox-clinical, which reads covariates alone",
+                )
+            ridge = _STRONG_RIDGE
         case "boosting":
             numbers = Numbers.fit(inputs, clinical, texts=True)
             return BoostingBaseline.fit(numbers, inputs, train, cause=cause, horizon=horizon)

@@ -14,14 +14,17 @@ from typing import Annotated, Any, TypeAlias, assert_never
 from pydantic import Discriminator, Tag, TypeAdapter
 from torch import nn
 
-from sequela.models import lumin_variants
+from sequela.models import kemm_variants, lumin_variants
 from sequela.models.baselines import BASELINE_WORDS
+from sequela.models.kemm import Kemm
+from sequela.models.kemm_config import KemmConfig
 from sequela.models.late_fusion import MEMBERS, STACKED, LateFusion, LateFusionConfig
 from sequela.models.lumin import Lumin, LuminConfig
 from sequela.models.mirai import Mirai, MiraiConfig
 
 __all__ = [
     "VARIANTS",
+    "KemmConfig",
     "LateFusionConfig",
     "LuminConfig",
     "MiraiConfig",
@@ -44,6 +47,7 @@ def _family(values: Any) -> str:
 ModelConfig: TypeAlias = Annotated[
     Annotated[LuminConfig, Tag("lumin")]
     | Annotated[MiraiConfig, Tag("mirai")]
+    | Annotated[KemmConfig, Tag("kemm")]
     | Annotated[LateFusionConfig, Tag("late-fusion")],
     Discriminator(_family),
 ]
@@ -77,6 +81,8 @@ def build_model(config: ModelConfig, logits: int, *, initial_weights: bool = Tru
             return Lumin(config, logits, initial_weights=initial_weights)
         case MiraiConfig():
             return Mirai(config, logits, initial_weights=initial_weights)
+        case KemmConfig():
+            return Kemm(config, logits)
         case LateFusionConfig():
             return LateFusion(config, logits, initial_weights=initial_weights)
         case _:
@@ -93,6 +99,8 @@ def variant(name: str, full: ModelConfig | None = None) -> ModelConfig:
     Raises:
         UsageError: If there is no such variant, or it needs an encoder that `full` lacks.
     """
+    if name in kemm_variants.CHANGES:
+        return kemm_variants.kemm_variant(name, full if isinstance(full, KemmConfig) else None)
     whole = full if isinstance(full, LuminConfig) else LuminConfig()
     if name in ("late-fusion", STACKED):
         images, texts = (lumin_variants.variant(member, whole) for member in MEMBERS)
@@ -112,14 +120,14 @@ def _mirai(full: LuminConfig) -> MiraiConfig:
 
 
 VARIANTS: Mapping[str, ModelConfig] = MappingProxyType(
-    {name: variant(name) for name in (*lumin_variants.CHANGES, *PEER_WORDS)}
+    {name: variant(name) for name in (*lumin_variants.CHANGES, *PEER_WORDS, *kemm_variants.CHANGES)}
 )
 
 
 def describe_variants() -> dict[str, str]:
     """Every name that can be trained: networks, then baselines."""
     networks = {name: lumin_variants.describe(name) for name in lumin_variants.CHANGES}
-    return networks | dict(PEER_WORDS) | dict(BASELINE_WORDS)
+    return networks | dict(PEER_WORDS) | dict(kemm_variants.WORDS) | dict(BASELINE_WORDS)
 
 
 def parameter_groups(model: nn.Module) -> dict[str, list[nn.Parameter]]:

@@ -13,6 +13,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from sequela.modalities.batch import Batch
+from sequela.models.gene_components import principal_directions
 from sequela.survival.cox import fit_cox
 from sequela.survival.followup import Followup
 
@@ -83,18 +84,3 @@ class CoxSkip(nn.Module):
         weight[varying], centre[varying] = cox.coefficients, cox.centre
         self.weight.copy_(torch.from_numpy(weight))
         self.centre.copy_(torch.from_numpy(centre))
-
-
-def principal_directions(
-    numbers: Float[np.ndarray, "patient gene"], count: int
-) -> Float[np.ndarray, "gene component"]:
-    """Directions of most variance, scaled so that components have deviation 1; then zeros.
-
-    There are no more components than patients less one.
-    """
-    centred = numbers - numbers.mean(axis=0)
-    _, spread, rows = np.linalg.svd(centred, full_matrices=False)
-    kept = int(min(count, (spread > 1e-9 * max(spread[0], 1e-30)).sum()))
-    directions = np.zeros((numbers.shape[1], count))
-    directions[:, :kept] = rows[:kept].T / (spread[:kept] / np.sqrt(len(numbers)))
-    return directions

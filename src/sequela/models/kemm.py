@@ -19,6 +19,7 @@ from sequela.modalities.batch import CLAIM_MODALITIES, Batch
 from sequela.models.cox_skip import CoxSkip
 from sequela.models.kemm_config import MODALITIES, SOURCES, KemmConfig
 from sequela.models.output import Output
+from sequela.survival.followup import Followup
 
 
 class Kemm(nn.Module):
@@ -97,6 +98,20 @@ class Kemm(nn.Module):
         if self.skip is not None:
             logits = logits + self.skip(batch)[:, None] * self.skip_to
         return Output(logits, parts, masks)
+
+    def start(self, batch: Batch, train: Followup, cause: int, causes: int) -> None:
+        """Fit the straight way of covariates on all training patients, before the first step.
+
+        Args:
+            batch: Of all training patients.
+            train: Their follow-up.
+            cause: The event of interest.
+            causes: How many hazards the head has in a bin; the first is the one of interest.
+        """
+        if self.skip is not None:
+            self.skip.fit(batch, train, cause, self.config.ridge)
+            places = torch.arange(len(self.skip_to), device=self.skip_to.device)
+            self.skip_to.copy_(places % causes == 0)
 
     def attention(self, batch: Batch) -> dict[str, Float[Tensor, "patient claim value"]]:
         """How much each claim looks at each patch or gene set, by source; zeros where it may not.

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Literal, get_args
+from typing import Annotated, Literal, get_args
 
 from pydantic import Field, model_validator
 
 from sequela.errors import UsageError
 from sequela.models.data_shape import DataShape
+from sequela.models.heads import HeadConfig, PiecewiseHazardHeadConfig
 from sequela.settings import Settings
 
 Modality = Literal["slide", "genes", "mutation", "copy_number", "report", "clinical"]
@@ -41,6 +42,8 @@ class KemmConfig(Settings):
         ridge: Penalty of that Cox model.
         skip_learned: Whether training changes these weights.
         shape: Of the data; filled in before the network is built.
+        head: What the logits say; the 4-bin likelihood of the field is
+            `{kind: discrete-hazard, bins: 4}`.
     """
 
     family: Literal["kemm"] = "kemm"
@@ -62,6 +65,7 @@ class KemmConfig(Settings):
     ridge: float = Field(default=100.0, ge=0)
     skip_learned: bool = False
     shape: DataShape | None = None
+    head: Annotated[HeadConfig, Field(discriminator="kind")] = PiecewiseHazardHeadConfig()
 
     @model_validator(mode="after")
     def _heads_fit(self) -> KemmConfig:
@@ -69,6 +73,38 @@ class KemmConfig(Settings):
             raise ValueError(f"dim ({self.dim}) is no multiple of heads ({self.heads})")
         if not self.reads and self.claims == "none":
             raise ValueError("a model reads something; reads is empty and claims are none")
+        return self
+
+    @property
+    def image(self) -> None:
+        """It reads no mammograms."""
+
+    @property
+    def text(self) -> None:
+        """Its texts are read before training, by an encoder that is not trained."""
+
+    @property
+    def clinical(self) -> bool:
+        """Its covariates are scaled with its other tables."""
+        return False
+
+    @property
+    def modalities(self) -> tuple[str, ...]:
+        """What is read of a patient."""
+        return self.reads
+
+    @property
+    def exams(self) -> int:
+        """It sees no visits."""
+        return 1
+
+    @property
+    def pretrained_alignment(self) -> bool:
+        """It starts from nothing that was aligned."""
+        return False
+
+    def portable(self) -> KemmConfig:
+        """Itself: it names no file that its weights do not hold."""
         return self
 
     def reads_of(self, there: Mapping[str, bool]) -> KemmConfig:

@@ -76,4 +76,14 @@ def kemm_variant(name: str, full: KemmConfig | None = None) -> KemmConfig:
         raise UsageError(
             f"there is no variant {name}", hint="`sequela list variants` names all of them"
         )
-    return (full or KemmConfig()).evolve(**CHANGES[name])
+    full, changes = full or KemmConfig(), dict(CHANGES[name])
+    for part in ("reads", "skip"):
+        if part in changes:
+            changes[part] = tuple(item for item in getattr(full, part) if item in changes[part])
+    asked = CHANGES[name].get("reads")
+    if asked and not changes["reads"]:
+        raise UsageError(
+            f"variant {name} reads {', '.join(asked)}, which model.reads leaves out",
+            hint="choose another variant, or add it to model.reads",
+        )
+    return full.evolve(**changes)

@@ -20,6 +20,14 @@ _INTENDED = (
 )
 
 
+_TOLD = (
+    ("auc", "AUC"),
+    ("uno_c", "Uno's C"),
+    ("ipa", "Gain in Brier score over the null model"),
+    ("observed_expected", "Observed over expected events"),
+)
+
+
 def facts(results: Sequence[ModelResult]) -> list[tuple[str, str]]:
     """The numbers a reader looks for first."""
     shown = main_model(results) or (results[0] if results else None)
@@ -53,6 +61,7 @@ def model_card(
     card = [
         ("Intended use", _INTENDED),
         ("Data", tuple(_data(evidence, results))),
+        ("Inputs", tuple(sentence for sentence in [inputs_in_words(evidence)] if sentence)),
         ("Training", tuple(_training(evidence))),
         ("Evaluation", tuple(_evaluation(results))),
         ("Limitations", tuple(_limitations(evidence, results))),
@@ -72,6 +81,19 @@ def _data(evidence: Evidence, results: Sequence[ModelResult]) -> list[str]:
     return sentences
 
 
+def inputs_in_words(evidence: Evidence) -> str:
+    """What a model may see of a patient; empty where the cohort is not known."""
+    named = evidence.manifest.get("clinical") or {}
+    tables = evidence.manifest.get("tables") or {}
+    inputs = [name for name in ("images", "texts") if name in tables]
+    covariates = [str((about or {}).get("label") or name) for name, about in named.items()]
+    sentences = (
+        f"A patient's {' and '.join(inputs)}." if inputs else "",
+        f"Clinical covariates: {', '.join(covariates)}." if covariates else "",
+    )
+    return " ".join(sentence for sentence in sentences if sentence)
+
+
 def _training(evidence: Evidence) -> list[str]:
     names = [run.name for run in evidence.runs]
     if not names:
@@ -88,9 +110,9 @@ def _evaluation(results: Sequence[ModelResult]) -> list[str]:
     chosen = shown.provenance.get("epoch_chosen_on")
     if chosen in ("validation", "training", "test"):
         sentences.append(f"Its epoch was chosen on {chosen} patients.")
-    metric = shown.metrics.get("auc")
-    if metric is not None:
-        sentences.append(f"AUC {metric.text()}.")
+    sentences += [
+        f"{name} {shown.metrics[key].text()}." for key, name in _TOLD if key in shown.metrics
+    ]
     return [sentence for sentence in sentences if sentence]
 
 

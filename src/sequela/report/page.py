@@ -24,6 +24,7 @@ from sequela.report.quality import image_quality
 from sequela.report.results import ModelResult, read_results
 from sequela.report.study_section import study_section
 from sequela.report.survival_curves import survival_figure
+from sequela.report.tripod import checklist
 from sequela.report.trust import trust
 from sequela.report.wording import headline, main_model, verdict
 from sequela.storage import write_text
@@ -48,6 +49,9 @@ PROBABILITY_METRICS = (
 )
 _SHEET_SIDE = 1200
 
+Drawings = dict[str, list[tuple[Any, Markup]]]
+"""Figures by kind: what each is about, and its SVG."""
+
 
 def write_report(work: Path, out: Path, base: Path | None = None) -> Path:
     """Write the report of a work folder as one self-contained HTML file.
@@ -67,8 +71,13 @@ def write_report(work: Path, out: Path, base: Path | None = None) -> Path:
     return out
 
 
-def render(evidence: Evidence) -> str:
-    """The page as HTML, the same bytes for the same evidence."""
+def render(evidence: Evidence, drawn: Drawings | None = None) -> str:
+    """The page as HTML, the same bytes for the same evidence.
+
+    Args:
+        evidence: What it is made from.
+        drawn: Its figures, where they are drawn already.
+    """
     environment = Environment(
         loader=PackageLoader("sequela.report"),
         autoescape=True,
@@ -78,10 +87,10 @@ def render(evidence: Evidence) -> str:
     )
     environment.globals.update(footnotes=Footnotes, label=label, verdict=verdict)
     environment.filters.update(printed=printed, duration=duration)
-    return environment.get_template("page.html").render(**_contents(evidence))
+    return environment.get_template("page.html").render(**_contents(evidence, drawn))
 
 
-def _contents(evidence: Evidence) -> dict[str, Any]:
+def _contents(evidence: Evidence, drawn: Drawings | None) -> dict[str, Any]:
     evaluation = evidence.evaluation
     results = read_results(evaluation)
     sets = read_comparisons(evaluation, results)
@@ -97,13 +106,14 @@ def _contents(evidence: Evidence) -> dict[str, Any]:
         "headline": headline(results, sets),
         "protocol": protocol_in_words(evidence.config, evidence.split_settings, evaluation),
         "card": model_card(evidence, results),
+        "tripod": checklist(evidence, results),
         "provenance": provenance(evidence, results),
         **about,
         **trust(evidence, results, about["main"]),
         "study": study_section(evaluation, evidence.study),
         **_cohort(evidence),
         **_explanations(evidence),
-        **_drawings(evidence, results),
+        **(drawings(evidence, results) if drawn is None else drawn),
     }
 
 
@@ -137,7 +147,8 @@ def _explanations(evidence: Evidence) -> dict[str, Any]:
     }
 
 
-def _drawings(evidence: Evidence, results: Sequence[ModelResult]) -> dict[str, Any]:
+def drawings(evidence: Evidence, results: Sequence[ModelResult]) -> Drawings:
+    """The figures of the page by kind: what each is about, and its SVG."""
     curves, calibrations, decisions, learning = [], [], [], []
     for row, one in enumerate(_main_first(results)):
         if one.curves:

@@ -21,6 +21,22 @@ COLOURS = {
     "series-3": "#a0a006",
     "paper": "#a0a007",
 }
+_ON_WHITE = {
+    "ink": "#1b1f24",
+    "muted": "#57606a",
+    "rule": "#d5dbe1",
+    "series-1": "#0b5fa5",
+    "series-2": "#a9420a",
+    "series-3": "#5d3a9b",
+    "paper": "#ffffff",
+}
+# What page.css says of the flow diagram, for a file that stands alone.
+_FLOW = (
+    ".flow text{fill:#1b1f24;font-size:12.5px} .flow .strong{font-weight:600} "
+    ".flow rect{fill:#f5f7f9;stroke:#d5dbe1} "
+    ".flow .line{fill:none;stroke:#57606a} .flow .tip{fill:#57606a}"
+)
+_BORDER = 8  # around a drawing that is a file of its own
 WIDTH = 3.8  # inches; drawn 340 to 480 px wide, so that 8.5 pt type is read at 10.5 to 15 px
 _STYLE: dict[str, Any] = {
     "svg.hashsalt": "sequela",
@@ -89,6 +105,25 @@ def inline(figure: Figure, name: str, description: str) -> str:
     if box is None:
         raise ValueError("matplotlib wrote an SVG without a viewBox")
     return f'<svg class="plot" role="img" aria-label="{escape(description)}" {box[0]}>{body}'
+
+
+def standalone(drawing: str) -> str:
+    """A drawing of the page as a file of its own, in the colours of a page on white."""
+    for variable, colour in _ON_WHITE.items():
+        drawing = drawing.replace(f"var(--{variable})", colour)
+    opened = drawing.index(">")
+    box = re.search(r'viewBox="([^"]*)"', drawing[: opened + 1])
+    if box is None:
+        raise ValueError("a drawing without a viewBox")
+    x, y, width, height = map(float, box[1].split())
+    # On the page a letter may stand out of the box; here it would be cut.
+    corner = f"{x - _BORDER:g} {y - _BORDER:g}"
+    size = f'width="{width + 2 * _BORDER:g}" height="{height + 2 * _BORDER:g}"'
+    ground = f'<rect x="{x - _BORDER:g}" y="{y - _BORDER:g}" {size} style="fill:#fff;stroke:none"/>'
+    begun = f'<svg xmlns="http://www.w3.org/2000/svg" {size} font-family="sans-serif"'
+    frame = f'viewBox="{corner} {width + 2 * _BORDER:g} {height + 2 * _BORDER:g}"'
+    head = drawing[:opened].replace("<svg", begun, 1).replace(box[0], frame)
+    return f"{head}><style>{_FLOW}</style>{ground}{drawing[opened + 1 :]}\n"
 
 
 def _own_names(text: str, name: str) -> str:

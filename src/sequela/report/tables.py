@@ -87,14 +87,14 @@ class Table:
 
     def markdown(self) -> str:
         """The table as GitHub-flavoured Markdown, numbers to the right, reasons below."""
-        heads, rows, reasons = self._text(_markdown, lambda number: f"<sup>{number}</sup>")
+        heads, rows, reasons = self._text(as_markdown, lambda number: f"<sup>{number}</sup>")
         rule = ["---" if column.style == "text" else "---:" for column in self.columns]
         lines = [f"| {' | '.join(cells)} |" for cells in (heads, rule, *rows)]
         notes = [
-            *(_markdown(note) for note in self.notes),
-            *(f"<sup>{row}</sup> {_markdown(reason)}" for row, reason in enumerate(reasons, 1)),
+            *(as_markdown(note) for note in self.notes),
+            *(f"<sup>{row}</sup> {as_markdown(reason)}" for row, reason in enumerate(reasons, 1)),
         ]
-        return "\n\n".join([f"**{_markdown(self.caption)}**", "\n".join(lines), *notes]) + "\n"
+        return "\n\n".join([f"**{as_markdown(self.caption)}**", "\n".join(lines), *notes]) + "\n"
 
     def latex(self) -> str:
         """The table as a LaTeX `table`, for a preamble with the package booktabs."""
@@ -206,7 +206,8 @@ def _plain(value: Cell) -> str:
     return "" if value is None else str(value)
 
 
-def _markdown(text: str) -> str:
+def as_markdown(text: str) -> str:
+    """Text on one line in which no sign acts as Markdown."""
     return _MARKDOWN.sub(r"\\\1", " ".join(text.splitlines()))
 
 

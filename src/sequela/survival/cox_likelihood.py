@@ -19,19 +19,25 @@ class Lingering:
         since: For each patient, how many moments lie at or before the own time.
         share: 1/G(T-) of those who stay, 0 of the others.
         level: G(t-) at each moment; a patient who stays weighs `share * level` there.
+        start: The first moment of each moment's stratum.
+        end: For each patient, past the last moment of the own stratum.
     """
 
     since: Int[np.ndarray, " patient"]
     share: Float[np.ndarray, " patient"]
     level: Float[np.ndarray, " moment"]
+    start: Int[np.ndarray, " moment"]
+    end: Int[np.ndarray, " patient"]
 
     def at_risk(
         self, values: Float[np.ndarray, "patient *dim"]
     ) -> Float[np.ndarray, "moment *dim"]:
         """Weighted sum of `values` over those who stay, at each moment."""
         joined = np.zeros((len(self.level) + 1, *values.shape[1:]))
-        np.add.at(joined, self.since, _times(self.share, values))
-        return _times(self.level, joined[:-1].cumsum(axis=0))
+        staying = self.since < self.end
+        np.add.at(joined, self.since[staying] + 1, _times(self.share, values)[staying])
+        before = joined.cumsum(axis=0)
+        return _times(self.level, before[1:] - before[self.start])
 
     def endured(
         self, increments: Float[np.ndarray, "moment *dim"]
@@ -39,7 +45,7 @@ class Lingering:
         """Weighted sum of `increments` over the moments at which each patient stayed."""
         weighed = _times(self.level, increments)
         tails = np.concatenate([weighed[::-1].cumsum(axis=0)[::-1], np.zeros_like(weighed[:1])])
-        return _times(self.share, tails[self.since])
+        return _times(self.share, tails[self.since] - tails[self.end])
 
 
 def _times(

@@ -50,8 +50,8 @@ def risk_sets(
 
 
 def distinct(
-    values: Float[np.ndarray, " any"],
-) -> tuple[Float[np.ndarray, " distinct"], Int[np.ndarray, " any"]]:
+    values: Float[np.ndarray, " any"] | Int[np.ndarray, " any"],
+) -> tuple[np.ndarray, Int[np.ndarray, " any"]]:
     """The distinct values, ascending, and which of them each is: a fast np.unique."""
     order = np.argsort(values)
     ranked = values[order]

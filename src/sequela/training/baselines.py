@@ -95,4 +95,4 @@ def _fitted(project: Project, name: BaselineName, fold: Fold) -> dict[str, Any]:
 
 def _inputs(project: Project, cases: Sequence[Case]) -> BaselineInputs:
     covariates = rows_of(project.cohort.covariates, [case.patient_id for case in cases])
-    return BaselineInputs(cases, covariates)
+    return BaselineInputs(cases, covariates, project.cohort.genes)

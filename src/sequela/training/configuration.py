@@ -8,7 +8,9 @@ from pydantic import Field
 
 from sequela.cohort.protocol import ProtocolSettings
 from sequela.cohort.splits import SplitSettings
+from sequela.encoders.frozen_text import HASHED
 from sequela.evaluation.settings import EvaluationSettings
+from sequela.modalities.expression import GeneSettings
 from sequela.modalities.mammogram import PixelPolicy
 from sequela.modalities.text import TextSettings
 from sequela.models.build import ModelConfig
@@ -24,7 +26,7 @@ from sequela.training.fitting import (
 )
 
 ALIGNED = ("protocol", "split", "images", "text", "model", "pretrain")
-PREDICTED = ("protocol", "split", "images", "text", "model", "head", "train")
+PREDICTED = ("protocol", "split", "images", "text", "genes", "knowledge", "model", "head", "train")
 
 
 class ExplainSettings(Settings):
@@ -46,6 +48,9 @@ class Configuration(Settings):
         images: How a mammogram becomes pixels.
         text: How a text becomes tokens.
         model: The full model; a variant leaves something out of it.
+        genes: How gene tables become numbers.
+        knowledge: The encoder of report fields and claims: `hashed`, which needs no weights, or a
+            Hugging Face folder or name; it is not trained.
         head: What the logits say.
         pretrain_text: A language model of the cohort's own notes.
         pretrain: Alignment of image and text.
@@ -60,6 +65,8 @@ class Configuration(Settings):
     images: PixelPolicy = PixelPolicy()
     text: TextSettings = TextSettings()
     model: ModelConfig = LuminConfig()
+    genes: GeneSettings = GeneSettings()
+    knowledge: str = HASHED
     head: HeadConfig = Field(default=BinaryHeadConfig(), discriminator="kind")
     pretrain_text: TextPretrainSettings = TextPretrainSettings()
     pretrain: PretrainSettings = PretrainSettings()

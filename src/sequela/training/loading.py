@@ -10,6 +10,7 @@ from dataclasses import replace
 from typing import Protocol, runtime_checkable
 
 from sequela.modalities.batch import Batch, Sample, collate
+from sequela.modalities.patient_inputs import PatientInputs
 from sequela.training.checkpoint import Position
 from sequela.training.sampling import Rows
 
@@ -31,6 +32,8 @@ class Inputs(Protocol):
 
 def load_batch(inputs: Inputs, rows: Rows) -> Batch:
     """The examples of `rows`, padded to each other."""
+    if isinstance(inputs, PatientInputs):
+        return inputs.batch(rows)
     return collate([inputs[int(row)] for row in rows])
 
 

@@ -18,7 +18,7 @@ from sequela.errors import DataError, UsageError
 from sequela.evaluation.predictions import SCHEMA, Predictions, Provenance, survival_column
 from sequela.modalities.clinical import ClinicalScaler
 from sequela.modalities.text import TextSettings
-from sequela.models.build import ModelConfig, build_model, model_config
+from sequela.models.build import KemmConfig, ModelConfig, build_model, model_config
 from sequela.models.heads import AdditiveHazardHead, BinaryHead, Head, head_from_state
 from sequela.models.removal import minus, removed
 from sequela.seal import seal, unseal
@@ -28,7 +28,8 @@ from sequela.training.baselines import FAMILY, baseline_answers
 from sequela.training.checkpoint import read_tensors
 from sequela.training.fitting import MachineSettings
 from sequela.training.inputs import ClinicalSource, Sources, case_inputs, require_modalities
-from sequela.training.loading import read_ahead
+from sequela.training.loading import Inputs, read_ahead
+from sequela.training.patient_sources import kept_sources
 from sequela.training.project import Fold, Project
 from sequela.training.run import Run
 from sequela.training.sampling import Rows, ordered_batches
@@ -90,10 +91,14 @@ def answers(
     trained: Trained, cases: Sequence[Case], sources: Sources, machine: MachineSettings
 ) -> Answers:
     """Risk and survival of cases, whoever's they are."""
-    inputs = case_inputs(cases, trained.config, sources)
+    return answers_of(trained, case_inputs(cases, trained.config, sources), machine)
+
+
+def answers_of(trained: Trained, inputs: Inputs, machine: MachineSettings) -> Answers:
+    """Risk and survival of all examples."""
     device = next(trained.model.parameters()).device
     logits = []
-    batches = ordered_batches(np.arange(len(cases)), _BATCH)
+    batches = ordered_batches(np.arange(len(inputs)), _BATCH)
     with torch.no_grad():
         for _, batch in read_ahead(inputs, batches, machine.workers):
             logits.append(trained.model(batch.to(device)).logits.double().cpu())
@@ -161,6 +166,10 @@ def _said(
         return baseline_answers(metadata, cases, project)
     machine = project.configuration.machine
     trained = load_trained(run, machine.torch_device())
+    if isinstance(trained.config, KemmConfig):
+        patients = [case.patient_id for case in cases]
+        inputs = kept_sources(project, metadata).inputs(patients, trained.config)
+        return answers_of(trained, inputs, machine)
     sources = sources_of(project, trained)
     with nullcontext() if without is None else removed(trained.model, without):
         return answers(trained, cases, sources, machine)

@@ -10,9 +10,10 @@ from pathlib import Path
 import polars as pl
 import yaml
 
+from sequela.audit.sampling import sampling_verdict
 from sequela.cohort.protocol import ProtocolSettings
 from sequela.errors import DataError, InterruptedRunError, SequelaError
-from sequela.evaluation.predictions import Predictions
+from sequela.evaluation.predictions import Predictions, Sampling
 from sequela.progress import Advance, stage
 from sequela.training.baselines import baseline_name
 from sequela.training.configuration import ALIGNED, PREDICTED, Configuration
@@ -123,7 +124,8 @@ def _stands(run: Run, project: Project, decisive: Sequence[str]) -> bool:
 def collect(study: Study) -> Predictions:
     """All that the study's runs predict, in one table that is also written to its folder.
 
-    Rows bear the entry's name as their variant, and its seed, repeat and fold.
+    Rows bear the entry's name as their variant, and its seed, repeat and fold; beside them stands
+    whether the protocol samples by the outcome.
 
     Raises:
         DataError: If no run has predicted anything.
@@ -138,9 +140,13 @@ def collect(study: Study) -> Predictions:
                 found.append((run.name, replace(own, table=table)))
     if not found:
         raise DataError("no run of the study has predicted anything", hint="see the errors above")
+    verdict = sampling_verdict(
+        study.project.cohort, study.project.configuration.protocol, study.project.work
+    )
+    origin = common_provenance([one.provenance for _, one in found], [name for name, _ in found])
     predictions = Predictions(
         pl.concat([one.table for _, one in found], how="diagonal"),
-        common_provenance([one.provenance for _, one in found], [name for name, _ in found]),
+        origin.evolve(sampling=Sampling(**verdict.as_json())),
     )
     predictions.write(study.folder / "predictions.parquet")
     return predictions

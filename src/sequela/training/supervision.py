@@ -9,10 +9,11 @@ import torch
 from torch import nn
 
 from sequela.errors import DataError
-from sequela.models.build import ModelConfig, build_model
+from sequela.models.build import KemmConfig, ModelConfig, build_model
 from sequela.models.build import variant as variant_of
 from sequela.models.contrastive import load_aligned
 from sequela.models.heads import Head, fit_head
+from sequela.models.kemm import Kemm
 from sequela.progress import Advance
 from sequela.storage import fingerprint
 from sequela.training.checkpoint import read_tensors
@@ -30,6 +31,7 @@ from sequela.training.inputs import (
 from sequela.training.judgement import require_both
 from sequela.training.loop import Fit
 from sequela.training.objectives import Examples, Supervised
+from sequela.training.patient_sources import fitted_sources
 from sequela.training.pretraining import NAME as PRETRAINING
 from sequela.training.project import Fold, Project
 from sequela.training.run import Purpose, Run
@@ -55,6 +57,8 @@ def training(project: Project, variant: str, fold: Fold) -> Training:
     """
     configuration, settings = project.configuration, project.configuration.train
     config = variant_of(variant, project.model(fold))
+    if isinstance(config, KemmConfig):
+        return _of_patients(project, variant, config, fold)
     tokenizer = project.tokenizer(fold) if config.text is not None else None
     clinical = ClinicalSource.fit(project, fold) if config.clinical else None
     config = with_covariates(config, clinical)
@@ -92,6 +96,39 @@ def training(project: Project, variant: str, fold: Fold) -> Training:
     )
     purpose = Purpose(configuration.as_values(), PREDICTED, identity)
     return Training(task, purpose, metadata, tokenizer)
+
+
+def _of_patients(project: Project, variant: str, config: KemmConfig, fold: Fold) -> Training:
+    """The same for a model of patients who are seen once."""
+    settings, configuration = project.configuration.train, project.configuration
+    objective = supervised(project, config, fold)
+    rows = objective.examples.train
+    patients = [case.patient_id for case in project.selection.cases]
+    sources = fitted_sources(project, [patients[row] for row in rows])
+    config = sources.resolved(config)
+    inputs = sources.inputs(patients, config)
+    identity = {
+        "stage": "train",
+        "variant": variant,
+        **vars(fold),
+        **project.fingerprints(None),
+        "knowledge": sources.knowledge.fingerprint if sources.knowledge else None,
+    }
+    metadata = {
+        **identity,
+        "family": config.family,
+        "model": config.model_dump(mode="json"),
+        "head": objective.head.state(),
+        "patients": sources.scalers.state(),
+        **described(project),
+    }
+    torch.manual_seed(keyed_seed(settings.seed))
+    model = Kemm(config, objective.head.logits)
+    causes = len(getattr(objective.head, "causes", (1,)))
+    model.start(inputs.batch(rows), objective.followup[rows], project.target.cause, causes)
+    task = Fit(model, objective, inputs, inputs, settings, configuration.machine)
+    purpose = Purpose(configuration.as_values(), PREDICTED, identity)
+    return Training(task, purpose, metadata, None)
 
 
 def train(

@@ -1,0 +1,74 @@
+"""Where a project's genes, reports and claims are: fitted in training, and found again later."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from sequela.errors import LockedError
+from sequela.knowledge.background import CANCER_TYPES, read_pack
+from sequela.knowledge.frozen import FILE_NAME, FrozenKnowledge
+from sequela.knowledge.rules import extract_report
+from sequela.knowledge.schema import StructuredReport
+from sequela.storage import owned
+from sequela.training.knowledge_tables import Knowledge
+from sequela.training.patient_data import PatientScalers, PatientSources
+from sequela.training.project import Project
+
+
+def freeze_knowledge(project: Project) -> FrozenKnowledge | None:
+    """The frozen knowledge of the work folder, made by the embedded rules where there is none.
+
+    Of every patient the texts are read that the protocol shows, so nothing later than the
+    landmark; the claims are those of the packs that come with the package.
+
+    Returns:
+        None for a cohort that has neither texts nor a cancer type of a pack.
+    """
+    file = project.work / FILE_NAME
+    if file.is_file():
+        return FrozenKnowledge.read(file)
+    reports: dict[str, StructuredReport] = {}
+    for case in project.selection.cases:
+        if case.texts:
+            reports[case.patient_id] = extract_report("\n".join(text.text for text in case.texts))
+    cancers = {patient.cancer_type for patient in project.cohort.patients}
+    claims = {name: read_pack(name) for name in CANCER_TYPES} if cancers & {*CANCER_TYPES} else {}
+    if not reports and not claims:
+        return None
+    knowledge = FrozenKnowledge(reports, claims, {"reports": "rules", "claims": "package"})
+    with owned(project.work):
+        if not file.is_file():
+            knowledge.write(file)
+    return FrozenKnowledge.read(file)
+
+
+def fitted_sources(project: Project, patients: Sequence[str]) -> PatientSources:
+    """What a model may read, fitted on these training patients."""
+    settings = project.configuration
+    scalers = PatientScalers.fit(project.cohort, patients, settings.genes, settings.knowledge)
+    return PatientSources(project.cohort, scalers, _knowledge(project, settings.knowledge))
+
+
+def kept_sources(project: Project, metadata: Mapping[str, Any]) -> PatientSources:
+    """What a trained model may read of a cohort, its own or another.
+
+    Raises:
+        LockedError: If the knowledge is not what the model was trained with.
+    """
+    scalers = PatientScalers.from_state(metadata["patients"])
+    knowledge = _knowledge(project, scalers.encoder)
+    same = project.cohort.fingerprint == metadata["cohort"]
+    if same and metadata["knowledge"] != (knowledge.fingerprint if knowledge else None):
+        raise LockedError(
+            f"{FILE_NAME} is not the one that the model was trained with: their hashes differ",
+            hint="bring back the file, or train again",
+        )
+    return PatientSources(project.cohort, scalers, knowledge)
+
+
+def _knowledge(project: Project, encoder: str) -> Knowledge | None:
+    frozen = freeze_knowledge(project)
+    if frozen is None:
+        return None
+    return Knowledge(frozen.reports, frozen.claims, encoder, frozen.fingerprint)

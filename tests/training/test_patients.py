@@ -1,0 +1,136 @@
+"""A cohort seen once, from its tables to predictions; what may not be looked at is not."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+import pytest
+import yaml
+
+from sequela.cohort.protocol import ProtocolSettings
+from sequela.cohort.splits import SplitSettings
+from sequela.errors import LockedError
+from sequela.knowledge.frozen import FrozenKnowledge
+from sequela.models.kemm_config import KemmConfig
+from sequela.training.configuration import Configuration
+from sequela.training.fitting import MachineSettings, TrainSettings
+from sequela.training.patient_sources import fitted_sources
+from sequela.training.prediction import predict
+from sequela.training.preparation import prepare
+from sequela.training.project import Fold, Project
+from sequela.training.stages import train_all
+
+GENES = [f"G{number:02}" for number in range(12)]
+REPORT = "Clear cell renal cell carcinoma of the left kidney, Fuhrman grade {grade}. pT{t}a N0 MX."
+CONFIGURATION = Configuration(
+    protocol=ProtocolSettings(name="cross-validation", endpoint="os", horizon=None),
+    split=SplitSettings(test=0.25, validation=0.2),
+    model=KemmConfig(dim=8, heads=2, hidden=4, components=3),
+    train=TrainSettings(epochs=2, batch=16),
+    machine=MachineSettings(device="cpu", jobs=1, threads=1, workers=0),
+)
+
+
+def write_cohort(folder: Path, patients: int = 60) -> Path:
+    """Expression, reports and covariates; the first gene and the grade raise the hazard."""
+    random = np.random.default_rng(5)
+    folder.mkdir()
+    ids = [f"P{number:02}" for number in range(patients)]
+    genes = random.normal(size=(patients, len(GENES)))
+    grade = random.integers(1, 5, patients)
+    time = random.exponential(900 / np.exp(genes[:, 0] + 0.5 * grade)) + 1
+    censored = random.exponential(800, patients) + 1
+    pl.DataFrame(
+        {"patient_id": ids, "cancer_type": "KIRC", "age": random.normal(60, 9, patients)}
+    ).write_csv(folder / "patients.csv")
+    pl.DataFrame(
+        {
+            "patient_id": ids,
+            "endpoint": "os",
+            "time": np.minimum(time, censored),
+            "event": (time <= censored).astype(int),
+        }
+    ).write_csv(folder / "outcomes.csv")
+    told = [i for i in range(patients) if i % 6]
+    pl.DataFrame(
+        {
+            "text_id": [f"T{i}" for i in told],
+            "patient_id": [ids[i] for i in told],
+            "text": [REPORT.format(grade=grade[i], t=grade[i]) for i in told],
+        }
+    ).write_csv(folder / "texts.csv")
+    table = pl.DataFrame({"patient_id": ids} | dict(zip(GENES, genes.T, strict=True)))
+    table[:-4].write_parquet(folder / "expression.parquet")
+    sets = {"A": GENES[:5], "B": GENES[3:], "C": ["X"]}
+    lines = ("\t".join((name, "na", *members)) for name, members in sets.items())
+    (folder / "sets.gmt").write_text("\n".join(lines))
+    manifest = {
+        "name": "once",
+        "synthetic": True,
+        "endpoints": {"os": {}},
+        "clinical": {"age": {"kind": "numeric"}},
+        "tables": {
+            "patients": {"file": "patients.csv"},
+            "outcomes": {"file": "outcomes.csv"},
+            "texts": {"file": "texts.csv", "constants": {"day": 0, "kind": "report"}},
+            "expression": {"file": "expression.parquet", "unit": "z"},
+            "gene_sets": {"file": "sets.gmt"},
+        },
+    }
+    (folder / "cohort.yaml").write_text(yaml.safe_dump(manifest))
+    return folder
+
+
+@pytest.fixture(scope="module")
+def project(tmp_path_factory: pytest.TempPathFactory) -> Project:
+    folder = write_cohort(tmp_path_factory.mktemp("cohorts") / "once")
+    project = Project.open(folder, configuration=CONFIGURATION)
+    prepare(project)
+    return project
+
+
+def test_kemm_and_its_rivals_are_trained_and_predict_in_one_table(project: Project) -> None:
+    names = ("kemm", "shuffled-reports", "kemm-late-concat", "cox-clinical", "cox-expression")
+    for run in train_all(project, names):
+        table = predict(run, project).table
+        assert table["risk"].is_finite().all()
+        assert set(table["split"]) == {"validation", "test"}
+        assert (table.select(pl.selectors.starts_with("survival")).to_numpy() <= 1).all()
+
+
+def test_a_second_prediction_is_the_first(project: Project) -> None:
+    (run,) = train_all(project, ("kemm",))
+    assert predict(run, project).table.equals(predict(run, project).table)
+
+
+def test_only_training_patients_are_looked_at(project: Project, tmp_path: Path) -> None:
+    names = sorted(project.patients("train", Fold()))
+    before = fitted_sources(project, names).scalers
+    other = write_cohort(tmp_path / "once")
+    for file, columns in (("patients.csv", ["age"]), ("expression.parquet", GENES)):
+        read, write = (pl.read_csv, "write_csv")
+        if file.endswith("parquet"):
+            read, write = (pl.read_parquet, "write_parquet")
+        table = read(other / file)
+        tested = ~pl.col("patient_id").is_in(names)
+        moved = [
+            pl.when(tested).then(pl.col(c) + 50).otherwise(pl.col(c)).alias(c) for c in columns
+        ]
+        getattr(table.with_columns(moved), write)(other / file)
+    changed = Project.open(other, configuration=CONFIGURATION)
+    assert fitted_sources(changed, names).scalers == before
+
+
+def test_another_knowledge_file_is_refused(project: Project) -> None:
+    (run,) = train_all(project, ("kemm",))
+    file = project.work / "knowledge.json"
+    before = file.read_bytes()
+    try:
+        file.unlink()
+        FrozenKnowledge().write(file)
+        with pytest.raises(LockedError, match=r"knowledge\.json is not the one"):
+            predict(run, project)
+    finally:
+        file.write_bytes(before)
