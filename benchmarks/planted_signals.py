@@ -368,12 +368,12 @@ def main() -> None:
     for seed in range(options.seeds):
         for name in names:
             cohort = planted(name, seed, options.patients, options.work)
-            for model in MODELS[name]:
+            for model in chosen(name, options.models):
                 table = trained(cohort, model, options.work).table.filter(split="test")
                 tell(cohort, model, ranking(cohort, table["risk"].to_numpy()))
     for name in names:
         for seed in range(options.seeds):
-            compared(name, seed, options.work)
+            compared(name, seed, chosen(name, options.models), options.work)
     if "null" in names:
         for seed in range(options.seeds):
             audited(seed, options.work)
@@ -387,9 +387,14 @@ def tell(cohort: Planted, model: str, found: float) -> None:
     print(f"{where} C {found:.3f}; oracle {best:.3f}{share}", flush=True)
 
 
-def compared(name: str, seed: int, work: Path) -> None:
+def chosen(name: str, models: Sequence[str] | None) -> list[str]:
+    """The models of a cohort, or those of them that were named."""
+    return [model for model in MODELS[name] if not models or model in models]
+
+
+def compared(name: str, seed: int, models: Sequence[str], work: Path) -> None:
     """AUC within the horizon with its interval, and the claims' differences, corrected by Holm."""
-    tables = [Predictions.read(work / f"{name}-{seed}-{model}.parquet") for model in MODELS[name]]
+    tables = [Predictions.read(work / f"{name}-{seed}-{model}.parquet") for model in models]
     settings = EvaluationSettings(bootstraps=BOOTSTRAPS)
     resampler = Resampler(Resampling.asked(settings))
     for model in models_of(tables):
@@ -435,6 +440,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--work", type=Path, default=Path("planted-signals"))
     parser.add_argument("--only", nargs="*", choices=MODELS)
+    parser.add_argument("--models", nargs="*", help="only these of each cohort's models")
     return parser.parse_args()
 
 

@@ -10,7 +10,6 @@ from jaxtyping import Float
 
 from sequela.errors import UndefinedMetricError
 from sequela.evaluation.calibration import calibration_measures, forecast
-from sequela.evaluation.comparison import OPTIMISTIC
 from sequela.evaluation.conformal import conformal_bounds
 from sequela.evaluation.curves import calibration_of, decision_curve_of, risk_histogram, roc_curve
 from sequela.evaluation.discrimination import auc_of, pairs_of
