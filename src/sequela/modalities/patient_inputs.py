@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Protocol, runtime_checkable
 
 import numpy as np
@@ -12,6 +12,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from sequela.modalities.batch import Batch, Sample, collate
+from sequela.modalities.slide_bags import BagSampling
 
 
 @runtime_checkable
@@ -36,18 +37,21 @@ class PatientInputs:
         patients: Whose sample each is.
         tables: Fields of `Batch` by name, a row a patient.
         bags: Where the patches are; None leaves slides out.
+        sampling: How many patches training sees at once; None for all of them.
     """
 
     patients: Sequence[str]
     tables: Mapping[str, Tensor] = field(default_factory=dict)
     bags: BagSource | None = None
+    sampling: BagSampling | None = None
 
     def __len__(self) -> int:
         return len(self.patients)
 
     def at(self, epoch: int) -> PatientInputs:
-        """The same: nothing is augmented."""
-        return self
+        """The same inputs as another epoch sees them."""
+        sampling = self.sampling and replace(self.sampling, epoch=epoch)
+        return replace(self, sampling=sampling)
 
     def __getitem__(self, index: int, /) -> Sample:
         return self.batch(np.array([index]))
@@ -70,7 +74,8 @@ class PatientInputs:
         )
 
     def _bag(self, bags: BagSource, patient: str) -> Sample:
-        patches = bags.bag(patient)[None]
+        patches = bags.bag(patient)
+        patches = (self.sampling.of(patches, patient) if self.sampling else patches)[None]
         return Sample(
             day=torch.zeros((1, 0)),
             exam_mask=torch.zeros((1, 0), dtype=torch.bool),
