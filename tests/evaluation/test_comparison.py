@@ -95,7 +95,7 @@ def test_a_planned_reference_is_corrected_for_its_own_comparisons_alone(
 ) -> None:
     made = predicted(visits=visits)
     third = made.table.filter(variant="poor").with_columns(
-        variant=pl.lit("third"), risk=pl.col("risk") * -1
+        variant=pl.lit("third"), risk=pl.col("risk").shuffle(seed=1)
     )
     three = Predictions(pl.concat([made.table, third]), made.provenance)
     every = compare([three], FEW)["differences"]

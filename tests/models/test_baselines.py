@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -8,6 +9,7 @@ import polars as pl
 import pytest
 from lifelines import AalenJohansenFitter, CoxPHFitter, KaplanMeierFitter
 
+from sequela.cohort.gene_tables import GeneTable
 from sequela.cohort.manifest import Covariate
 from sequela.cohort.patient import Case, Exam, Text
 from sequela.errors import DataError
@@ -52,7 +54,11 @@ def cohort(
     covariates = pl.DataFrame({"age": age, "stage": stages.tolist()})
     days = [(0.0, day) if row % 3 else (day,) for row, day in enumerate(landmark)]
     cases = [case(row, pair) for row, pair in enumerate(days)]
-    return BaselineInputs(cases, covariates), Followup(np.minimum(time, last), event)
+    numbers = random.normal(size=(count, 40)).astype(np.float32)
+    patients, genes = tuple(one.patient_id for one in cases), tuple(f"G{n}" for n in range(40))
+    table = GeneTable("expression", "z", patients, genes, numbers)
+    inputs = BaselineInputs(cases, covariates, {"expression": table})
+    return inputs, Followup(np.minimum(time, last), event)
 
 
 @pytest.mark.parametrize("name", BASELINES)
@@ -156,3 +162,23 @@ def test_nothing_to_fit_on_is_said() -> None:
     inputs, train = cohort()
     with pytest.raises(DataError, match="a number that varies"):
         fit_baseline("cox-clinical", inputs, train, clinical={})
+
+
+def test_components_of_expression_find_what_covariates_do_not_tell() -> None:
+    inputs, train = cohort(causes=(1,))
+    table = inputs.genes["expression"]
+    signal = np.random.default_rng(1).normal(size=300)
+    time = np.random.default_rng(2).exponential(1000 * np.exp(-1.5 * signal))
+    train = Followup(np.minimum(time, 4000.0), (time < 4000.0).astype(np.int64))
+    numbers = table.values + np.outer(signal, np.ones(40)).astype(np.float32)
+    inputs = replace(inputs, genes={"expression": replace(table, values=numbers)})
+    fitted = fit_baseline("cox-expression", inputs, train, clinical=CLINICAL, horizon=1600.0)
+    blind = fit_baseline("cox-clinical", inputs, train, clinical=CLINICAL, horizon=1600.0)
+    assert np.corrcoef(fitted.risk(inputs), signal)[0, 1] > 0.8
+    assert abs(np.corrcoef(blind.risk(inputs), signal)[0, 1]) < 0.3
+
+
+def test_expression_is_not_read_where_there_is_none() -> None:
+    inputs, train = cohort()
+    with pytest.raises(DataError, match="the cohort has no gene table"):
+        fit_baseline("cox-expression", replace(inputs, genes={}), train, clinical=CLINICAL)

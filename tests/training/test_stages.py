@@ -15,6 +15,7 @@ from conftest import simulated, tiny_configuration
 from sequela.cli.main import main as command_line
 from sequela.errors import DataError, LockedError, UsageError
 from sequela.evaluation.predictions import Predictions
+from sequela.seal import unseal
 from sequela.training.checkpoint import read_tensors, write_tensors
 from sequela.training.inputs import Sources
 from sequela.training.planning import plan_pretraining, plan_training
@@ -23,7 +24,7 @@ from sequela.training.preparation import prepare, training_texts
 from sequela.training.pretraining import aligning, pretrain
 from sequela.training.project import Fold, Project
 from sequela.training.run import Run
-from sequela.training.stages import predict_external, train_all
+from sequela.training.stages import predict_all, predict_external, train_all
 from sequela.training.supervision import train, training
 
 RunOf = Callable[[str], Run]
@@ -156,9 +157,10 @@ def test_a_cohort_without_images_does_without_them_or_is_told_so(
     tmp_path_factory: pytest.TempPathFactory,
 ) -> None:
     folder = simulated(tmp_path_factory.mktemp("texts") / "sim", 28, 4, images=False)
-    project = Project.open(folder, configuration=tiny_configuration())
+    project = Project.open(folder, configuration=tiny_configuration(head={"kind": "cox"}))
     prepare(project)
     (run,) = train_all(project, ["lumin"])
+    assert run.metadata()["head"]["hazard"]["times"], "Breslow's baseline of the kept weights"
     assert run.metadata()["model"]["image"] is None
     assert run.metadata()["alignment"] is None
     assert predict(run, project).table["risk"].is_finite().all()
@@ -167,6 +169,25 @@ def test_a_cohort_without_images_does_without_them_or_is_told_so(
     assert "st-r" in caught.value.hint
     with pytest.raises(UsageError, match="pre-training reads image and text"):
         pretrain(project, Fold())
+
+
+def test_a_part_taken_away_gives_rows_of_a_variant_of_its_own(
+    trained: Project, run_of: Callable[[str], Run]
+) -> None:
+    run = run_of("lumin")
+    whole = predict(run, trained)
+    less = predict(run, trained, without="varying")
+    assert less.table["variant"].unique().to_list() == ["lumin minus varying (at inference)"]
+    keys = ["patient_id", "landmark", "split", "time"]
+    assert less.table.select(keys).equals(whole.table.select(keys))
+    assert not less.table["risk"].equals(whole.table["risk"])
+    assert predict(run, trained).table["risk"].equals(whole.table["risk"])
+    file = run.predictions_without("varying")
+    assert file.exists()
+    file.unlink()
+    unseal(run.folder, file.name)
+    with pytest.raises(UsageError, match="no finished run has a part voice"):
+        predict_all(trained, without=("voice",))
 
 
 def test_an_unknown_variant_is_refused_before_anything_is_trained(prepared: Project) -> None:

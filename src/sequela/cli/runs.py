@@ -75,6 +75,12 @@ def prepare(
             f"{images.images} images, {images.decoded} of them decoded now; "
             f"{len(images.failed)} unreadable, {images.warned} with a remark (images.parquet)"
         )
+    shares = made.site_overlap
+    if project.configuration.split.file and shares and max(shares) > 0:
+        lines.append(
+            f"the published folds share sites: {min(shares):.0%} to {max(shares):.0%} of the test "
+            "patients of a fold come from a site that is trained on too"
+        )
     after = f"predict --run {escape(str(run or 'RUN'))}" if external else "pretrain"
     answer(asdict(made), *lines, next_step(after, cohort))
 

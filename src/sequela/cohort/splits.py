@@ -33,7 +33,8 @@ class SplitSettings(Settings):
         folds: 1 for one division, k for cross-validation.
         repeats: How often the whole is drawn anew.
         seed: Of the draw; row order changes nothing.
-        group: What stays together: a patient's cases, or all patients of a site.
+        group: What stays together: a patient's cases, or all patients of a site; not said, sites
+            stay together in the folds of cross-validation, if every patient has one.
         file: A published split file (fold, split, patient_id; in the cohort folder) to follow;
             where it names no validation patients, they are drawn out of its training patients.
     """
@@ -43,7 +44,7 @@ class SplitSettings(Settings):
     folds: int = Field(1, ge=1)
     repeats: int = Field(1, ge=1)
     seed: int = Field(0, ge=0)
-    group: Literal["patient", "site"] = "patient"
+    group: Literal["patient", "site"] | None = None
     file: str | None = None
 
 
@@ -144,7 +145,7 @@ def draw_splits(cohort: Cohort, selection: Selection, settings: SplitSettings) -
             hint="add outcomes.csv and an endpoint to cohort.yaml; or only predict on it: "
             "`sequela prepare --external`, then `sequela predict --run RUN`",
         )
-    groups = _groups(cohort, selection, settings.group)
+    groups = _groups(cohort, selection, settings.group or _usual_group(cohort, selection, settings))
     if settings.file is not None:
         table = _published(cohort.folder / settings.file, groups, settings)
     else:
@@ -152,6 +153,14 @@ def draw_splits(cohort: Cohort, selection: Selection, settings: SplitSettings) -
     table = table.sort("repeat", "fold", "patient_id")
     _require_both_classes(table, groups, settings)
     return Splits(table, settings, cohort.fingerprint)
+
+
+def _usual_group(cohort: Cohort, selection: Selection, settings: SplitSettings) -> str:
+    folds = settings.folds > 1 and selection.protocol.name == "cross-validation"
+    sites = {patient.site for patient in cohort.patients}
+    # Fewer sites than folds cannot be kept together.
+    together = folds and "" not in sites and len(sites) >= settings.folds and not settings.file
+    return "site" if together else "patient"
 
 
 def _groups(cohort: Cohort, selection: Selection, group: str) -> Groups:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import partial
 
 import numpy as np
 from jaxtyping import Float
 
 from sequela.errors import UndefinedMetricError
+from sequela.evaluation.calibration import calibration_measures, forecast
 from sequela.evaluation.conformal import conformal_bounds
 from sequela.evaluation.curves import calibration_of, decision_curve_of, risk_histogram, roc_curve
 from sequela.evaluation.discrimination import auc_of, pairs_of
@@ -31,7 +33,7 @@ from sequela.evaluation.stratification import (
 from sequela.evaluation.threshold import RULE as THRESHOLD_RULE
 from sequela.evaluation.threshold import STATED as STATED_THRESHOLD
 from sequela.evaluation.threshold import chosen_thresholds, confusion
-from sequela.evaluation.uncertainty import Drawn, Resampler, Resampling
+from sequela.evaluation.uncertainty import Drawn, Resampler, Resampling, measured
 from sequela.survival.kaplan_meier import kaplan_meier
 
 
@@ -196,14 +198,38 @@ def _landmarks(
         part = rows.take(rows.number == number)
         events = int(question.cases(part).sum())
 
-        def auc(part: Rows = part, events: int = events) -> Estimate:
+        measures: dict[str, Callable[[Rows], Estimate]] = {
+            "auc": lambda part: auc_of(part, question, resampler).estimate,
+            "brier": partial(_forecast_measure, "brier", question, settings, resampler),
+            "observed_expected": partial(
+                _forecast_measure, "observed_expected", question, settings, resampler
+            ),
+        }
+
+        def enough(
+            measure: Callable[[Rows], Estimate], part: Rows = part, events: int = events
+        ) -> Estimate:
             if events < settings.minimum_events:
                 raise UndefinedMetricError(
                     f"{events} events, fewer than the {settings.minimum_events} asked for"
                 )
-            return auc_of(part, question, resampler).estimate
+            return measure(part)
 
-        estimate = estimated(auc)
-        entry = {"number": number, "counts": _counts(part, question), "reason": estimate.reason}
-        found.append({**entry, "metrics": {"auc": estimate.as_json()}})
+        estimates = {
+            name: estimated(partial(enough, measure)) for name, measure in measures.items()
+        }
+        reason = estimates["auc"].reason
+        entry = {"number": number, "counts": _counts(part, question), "reason": reason}
+        metrics = {name: one.as_json() for name, one in estimates.items()}
+        found.append({**entry, "metrics": metrics})
     return found
+
+
+def _forecast_measure(
+    name: str, question: Question, settings: EvaluationSettings, resampler: Resampler, rows: Rows
+) -> Estimate:
+    """The Brier score, or observed over expected, of some rows at the forecast's horizon."""
+    made = forecast(rows, question, otherwise=settings.table_days)
+    for mask in rows.run_masks:
+        made.question.require(rows.take(mask))
+    return measured(rows, calibration_measures(made)[name], resampler).estimate

@@ -78,14 +78,22 @@ class Question:
             raise UndefinedMetricError(
                 f"patients with and without event {self.cause}{by} are needed, "
                 f"found {cases} with and {controls} without among {len(rows)} rows"
+                f"{self._reach(rows)}"
             )
         if self.horizon is None:
             return
         if np.isnan(self.weights(rows, np.ones((len(rows), 1)))).any():
             raise UndefinedMetricError(
-                f"no patient of some landmark number is followed to day {self.horizon:g}",
+                f"no patient of some landmark number is followed to day {self.horizon:g}: "
+                f"{_largest_horizon(rows)}",
                 hint="choose an earlier horizon",
             )
+
+    def _reach(self, rows: Rows) -> str:
+        """Which horizon would be valid, where nobody is followed to this one."""
+        if self.horizon is None or not len(rows) or rows.time.max() >= self.horizon:
+            return ""
+        return f"; {_largest_horizon(rows)}"
 
     def in_words(self) -> str:
         """The definition, for a reader of the report."""
@@ -100,6 +108,18 @@ class Question:
             "included. Patients censored earlier are represented by inverse probability of "
             "censoring weights, estimated for each landmark number."
         )
+
+
+def _largest_horizon(rows: Rows) -> str:
+    """Up to which day somebody of every landmark number is known to be free of any event."""
+    strata = landmark_strata(rows)
+    ends = []
+    for stratum in np.unique(strata):
+        time, event = rows.time[strata == stratum], rows.event[strata == stratum]
+        last = float(time.max())
+        ends.append((last, bool((event[time == last] > 0).all())))
+    last, exclusive = min(ends)
+    return f"the largest valid horizon is {'just before ' if exclusive else ''}day {last:g}"
 
 
 def landmark_strata(rows: Rows) -> Int[np.ndarray, " row"]:

@@ -11,6 +11,7 @@ import polars as pl
 from jaxtyping import Bool, Float, Int
 
 from sequela.errors import DataError
+from sequela.evaluation.curve_checks import contrary_curves, rising_curves
 from sequela.evaluation.predictions import SCHEMA, Predictions, Provenance, survival_column
 
 TEST_SPLITS = ("test", "external")
@@ -235,6 +236,12 @@ def check_table(table: pl.DataFrame) -> None:
             "knows what followed",
             hint="add outcomes to the cohort and predict again",
         )
+    if len(table) and (table["event"] == 0).all():
+        raise DataError(
+            f"all {len(table)} rows are censored: without an event there is nothing to evaluate",
+            hint="event is 1 (or the number of a cause) where it was observed; see the coding of "
+            "the file",
+        )
     needed = [name for name in SCHEMA if name != "entry"]
     faults = [(pl.col(name).is_null(), f"{name} is missing") for name in needed]
     faults += [
@@ -256,6 +263,7 @@ def check_table(table: pl.DataFrame) -> None:
     keys = ["model", "variant", "endpoint", "repeat", "fold", "seed", "split"]
     twice = table.select(pl.struct([*keys, "patient_id", "landmark"]).is_duplicated().arg_true())
     items += [f"row {row + 1}: patient and landmark stand twice" for row in twice.to_series()]
+    items += rising_curves(table) or contrary_curves(table)
     if items:
         raise DataError(
             f"the predictions hold {len(items)} fault(s)",

@@ -86,7 +86,8 @@ def import_tcga(
     slides = _slides(ours, out, transfer)
     counts = _write(out, clinical, texts, slides, expression)
     _write_manifest(out, clinical, counts, expression, transfer)
-    messages = (f"{clinical.unfollowed} outcome(s) without a time above zero were left out",)
+    left_out = f"{clinical.unfollowed} outcome(s) without a time above zero were left out"
+    messages = (left_out,) if clinical.unfollowed else ()
     report = ImportReport(counts, tuple(sorted(findings, key=lambda each: each.file)), messages)
     report.write(out)
     return report

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from sequela.cohort.sites import site_overlap
 from sequela.cohort.splits import draw_splits
 from sequela.modalities import contact_sheet
 from sequela.modalities.preparation import PreparationReport, prepare_images
@@ -24,6 +25,7 @@ class Prepared:
         exclusions: How many rows `exclusions.csv` has.
         images: What became of the images, None where the cohort has none.
         encoders: How many tiny text encoders were made, one a fold.
+        site_overlap: Of each fold, the share of test patients whose site is trained on too.
     """
 
     cases: int
@@ -31,6 +33,7 @@ class Prepared:
     exclusions: int
     images: PreparationReport | None
     encoders: int
+    site_overlap: tuple[float, ...] = ()
 
 
 def prepare(project: Project, *, divide: bool = True) -> Prepared:
@@ -46,9 +49,11 @@ def prepare(project: Project, *, divide: bool = True) -> Prepared:
     """
     selection = project.selection
     selection.write_exclusions(project.work / "exclusions.csv")
+    overlap: tuple[float, ...] = ()
     if divide:
         splits = draw_splits(project.cohort, selection, project.configuration.split)
         splits.write(project.work)
+        overlap = site_overlap(project.cohort, splits.table)
     report = _prepare_images(project) if project.cohort.image_paths else None
     return Prepared(
         cases=len(selection.cases),
@@ -56,6 +61,7 @@ def prepare(project: Project, *, divide: bool = True) -> Prepared:
         exclusions=len(selection.exclusions),
         images=report,
         encoders=_make_encoders(project) if divide else 0,
+        site_overlap=overlap,
     )
 
 

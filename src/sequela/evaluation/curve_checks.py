@@ -1,0 +1,58 @@
+"""Predicted curves that contradict themselves or the risk beside them."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+
+import polars as pl
+
+RUN = ("model", "variant", "endpoint", "repeat", "fold", "seed")
+_ROUNDING = 1e-6
+_LEAST = 0.1
+_MOST_ROWS = 20
+
+
+def rising_curves(table: pl.DataFrame) -> list[str]:
+    """Every row whose predicted survival is higher at a later day than at an earlier one."""
+    names = survival_columns(table)
+    return [
+        f"row {row + 1}: {late} is larger than {early}, but survival cannot rise"
+        for early, late in pairwise(names)
+        for row in table.select((pl.col(late) > pl.col(early) + _ROUNDING).arg_true()).to_series()
+    ]
+
+
+def contrary_curves(table: pl.DataFrame) -> list[str]:
+    """Where a run's risk is the higher the better its predicted survival, with rows that show it.
+
+    They are taken to contradict each other where their rank correlation is positive by more than
+    chance would have it.
+    """
+    items: list[str] = []
+    numbered = table.with_row_index("number")
+    for _, run in numbered.group_by(RUN, maintain_order=True):
+        items += [item for name in survival_columns(table) for item in _contrary(run, name)]
+    return items
+
+
+def survival_columns(table: pl.DataFrame) -> list[str]:
+    """The columns of survival probabilities, by ascending day."""
+    names = [name for name in table.columns if name.startswith("survival_")]
+    return sorted(names, key=lambda name: float(name.removeprefix("survival_")))
+
+
+def _contrary(run: pl.DataFrame, name: str) -> list[str]:
+    known = run.filter(pl.col(name).is_finite() & pl.col("risk").is_finite())
+    count = len(known)
+    if count < 3 or known[name].n_unique() < 2 or known["risk"].n_unique() < 2:
+        return []
+    agree = known.select(pl.corr("risk", name, method="spearman")).item()
+    if agree <= min(0.99, max(_LEAST, 3 / count**0.5)):
+        return []
+    both = (pl.col("risk") > pl.col("risk").median()) & (pl.col(name) > pl.col(name).median())
+    rows = known.filter(both)["number"].head(_MOST_ROWS).to_list()
+    return [
+        f"row {row + 1}: risk and {name} are both high; higher risk must mean lower survival "
+        f"(rank correlation {agree:.2f} over {count} rows)"
+        for row in rows
+    ]
