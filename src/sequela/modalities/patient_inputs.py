@@ -4,29 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Protocol, runtime_checkable
 
 import numpy as np
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Int
 from torch import Tensor
 
 from sequela.modalities.batch import Batch, Sample, collate
-from sequela.modalities.slide_bags import BagSampling
-
-
-@runtime_checkable
-class BagSource(Protocol):
-    """Patch features of all slides of a patient."""
-
-    @property
-    def width(self) -> int:
-        """Numbers a patch."""
-        ...
-
-    def bag(self, patient_id: str, /) -> Float[Tensor, "patch feature"]:
-        """The patches of one patient, none where there is no slide."""
-        ...
+from sequela.modalities.slide_bags import BagSource, SampledBags
 
 
 @dataclass(frozen=True)
@@ -37,21 +22,26 @@ class PatientInputs:
         patients: Whose sample each is.
         tables: Fields of `Batch` by name, a row a patient.
         bags: Where the patches are; None leaves slides out.
-        sampling: How many patches training sees at once; None for all of them.
     """
 
     patients: Sequence[str]
     tables: Mapping[str, Tensor] = field(default_factory=dict)
     bags: BagSource | None = None
-    sampling: BagSampling | None = None
 
     def __len__(self) -> int:
         return len(self.patients)
 
     def at(self, epoch: int) -> PatientInputs:
         """The same inputs as another epoch sees them."""
-        sampling = self.sampling and replace(self.sampling, epoch=epoch)
-        return replace(self, sampling=sampling)
+        if not isinstance(self.bags, SampledBags):
+            return self
+        return replace(self, bags=replace(self.bags, epoch=epoch))
+
+    def sampled(self, most: int | None, seed: int) -> PatientInputs:
+        """The same with at most so many patches of a patient, drawn anew each epoch."""
+        if most is None or self.bags is None:
+            return self
+        return replace(self, bags=SampledBags(self.bags, most, seed))
 
     def __getitem__(self, index: int, /) -> Sample:
         return self.batch(np.array([index]))
@@ -74,8 +64,7 @@ class PatientInputs:
         )
 
     def _bag(self, bags: BagSource, patient: str) -> Sample:
-        patches = bags.bag(patient)
-        patches = (self.sampling.of(patches, patient) if self.sampling else patches)[None]
+        patches = bags.bag(patient)[None]
         return Sample(
             day=torch.zeros((1, 0)),
             exam_mask=torch.zeros((1, 0), dtype=torch.bool),

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal, Protocol, runtime_checkable
 
 import numpy as np
 import polars as pl
@@ -18,12 +18,27 @@ from torch import Tensor
 from sequela.cohort.patient import Patient, Slide
 from sequela.errors import DataError
 from sequela.modalities.feature_file import in_place, read_features, read_header
+from sequela.storage import fingerprint
 
 INDEX = "slides.parquet"
 """In the folder of prepared slides: a row a slide, with the reason where it has no features."""
 
 SlidePolicy = Literal["concatenate", "largest", "first"]
 """Of several slides a patient: all their patches, those of the slide with most, of the first id."""
+
+
+@runtime_checkable
+class BagSource(Protocol):
+    """Patch features of all slides of a patient."""
+
+    @property
+    def width(self) -> int:
+        """Numbers a patch."""
+        ...
+
+    def bag(self, patient_id: str, /) -> Float[Tensor, "patch feature"]:
+        """The patches of one patient, none where there is no slide."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -33,10 +48,12 @@ class SlideBags:
     Attributes:
         files: Feature files of each patient's slides, in order of the slide id.
         policy: What becomes of several slides a patient.
+        made: What made the features (encoder and its hash, width), and a hash of the index.
     """
 
     files: Mapping[str, tuple[Path, ...]]
     policy: SlidePolicy = "concatenate"
+    made: Mapping[str, Any] = field(default_factory=dict)
 
     @classmethod
     def of(
@@ -64,7 +81,7 @@ class SlideBags:
             patient: tuple(_file(slide, folder) for slide in theirs if slide.slide_id in whole)
             for patient, theirs in slides.items()
         }
-        return cls(files, policy) if any(files.values()) else None
+        return cls(files, policy, _made(index)) if any(files.values()) else None
 
     @cached_property
     def width(self) -> int:
@@ -101,29 +118,44 @@ class SlideBags:
         return torch.from_numpy(features)
 
 
+def _made(index: pl.DataFrame) -> dict[str, Any]:
+    told = index.sort("slide_id")
+    first = {
+        name: next(iter(told[name].drop_nulls()), None)
+        for name in ("encoder", "encoder_hash", "width")
+    }
+    return {**first, "index": fingerprint(told.write_csv())}
+
+
 def _file(slide: Slide, folder: Path) -> Path:
     given = in_place(slide.features) if slide.features else None
     return given or folder / f"{slide.slide_id}.safetensors"
 
 
 @dataclass(frozen=True)
-class BagSampling:
-    """How many patches of a patient training sees at once.
+class SampledBags:
+    """Bags as training sees them: a larger one is cut down, drawn anew each epoch.
 
     Attributes:
-        most: A larger bag is cut down to so many, drawn anew each epoch.
+        bags: Where the patches are.
+        most: Of a patient.
         seed: With the epoch and the patient, the key of a draw.
-        epoch: Which epoch the samples are for.
+        epoch: Which epoch the bags are for.
     """
 
+    bags: BagSource
     most: int
     seed: int = 0
     epoch: int = 0
 
-    def of(
-        self, bag: Float[Tensor, "patch feature"], patient_id: str
-    ) -> Float[Tensor, "sampled feature"]:
+    @property
+    def width(self) -> int:
+        """Numbers a patch."""
+        return self.bags.width
+
+    def bag(self, patient_id: str, /) -> Float[Tensor, "patch feature"]:
         """Some of the patches, in their order; the same whoever else is in the batch."""
+        bag = self.bags.bag(patient_id)
         if len(bag) <= self.most:
             return bag
         patient = int.from_bytes(hashlib.sha256(patient_id.encode()).digest()[:8], "big")
