@@ -110,7 +110,7 @@ def concordance_of(
     found = [pairs_of(rows.take(mask), question, pairs, horizon) for mask in rows.run_masks]
     if len(rows) <= _LARGEST_KERNEL:
         return measured(rows, _kernel_measure(question, pairs, horizon), resampler)
-    return _averaged(rows, found, resampler.resampling.level)
+    return averaged(rows, found, resampler.resampling.level)
 
 
 def antolini_of(
@@ -137,11 +137,11 @@ def antolini_of(
         levels = [survival_at(survival, grid, np.full(len(part), at)) for at in moments.tolist()]
         curves = np.stack(levels, axis=1)
         found.append(antolini(part.time, event, curves, moments, entry=part.late, horizon=until))
-    return _averaged(rows, found, level)
+    return averaged(rows, found, level)
 
 
-def _averaged(rows: Rows, found: Sequence[Concordance], level: float) -> Drawn:
-    """The mean over runs, with the interval of what each patient adds to it."""
+def averaged(rows: Rows, found: Sequence[Concordance], level: float) -> Drawn:
+    """The mean of a C over runs, with the interval of what each patient adds to it."""
     influence = np.zeros(len(rows))
     for mask, part in zip(rows.run_masks, found, strict=True):
         if part.influence is not None:
@@ -161,7 +161,15 @@ def pairs_of(
 ) -> Concordance:
     """C of the rows of one run, with its counts."""
     event = rows.event == question.cause
-    return concordance(rows.time, event, rows.risk, entry=rows.late, pairs=pairs, horizon=horizon)
+    return concordance(
+        rows.time,
+        event,
+        rows.risk,
+        entry=rows.late,
+        pairs=pairs,
+        horizon=horizon,
+        known_weights=False,
+    )
 
 
 def _kernel_measure(question: Question, pairs: TimeWeight, horizon: float | None) -> Measure:
