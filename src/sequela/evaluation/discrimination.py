@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-from jaxtyping import Bool, Float
+from jaxtyping import Bool, Float, Int
 
 from sequela.errors import UndefinedMetricError
 from sequela.evaluation.distribution import survival_at, whole_curves
@@ -51,8 +51,8 @@ def weighted_auc(
         case: How much each row counts as one with the event.
         control: How much it counts as one without.
     """
-    first, second = (np.flatnonzero(part.any(axis=1)) for part in (case, control))
-    second = second[np.argsort(risk[second], kind="stable")]
+    # Sorted asks find their place in what the processor has just read.
+    first, second = (_by_risk(risk, part) for part in (case, control))
     below = np.zeros((len(second) + 1, control.shape[1]))
     np.cumsum(control[second], axis=0, out=below[1:])
     ends = [np.searchsorted(risk[second], risk[first], side=side) for side in ("left", "right")]
@@ -62,6 +62,14 @@ def weighted_auc(
     wins += np.einsum("cr,cr->r", cases[tied], below[ends[1][tied]] - below[ends[0][tied]]) / 2
     pairs = cases.sum(axis=0) * below[-1]
     return np.divide(wins, pairs, out=np.full(len(pairs), np.nan), where=pairs > 0)
+
+
+def _by_risk(
+    risk: Float[np.ndarray, " row"], weight: Float[np.ndarray, "row resample"]
+) -> Int[np.ndarray, " some"]:
+    """The rows that weigh something in some resample, by ascending risk."""
+    heavy = np.flatnonzero(weight[:, 0] if weight.shape[1] == 1 else weight.any(axis=1))
+    return heavy[np.argsort(risk[heavy])]
 
 
 def auc_measure(question: Question) -> Measure:

@@ -58,12 +58,12 @@ def numbers_over_time(node: Mapping[str, Any]) -> dict[str, Estimate]:
     names = {"competing_c": "concordance"}
     return {
         **{name: Estimate.of(block.get(name)) for name, _, _ in COLUMNS[:2]},
-        "proportional_hazards_p": _p(groups.get("proportional_hazards"), NOT_COMPUTED),
+        "proportional_hazards_p": _p(groups.get("proportional_hazards"), NOT_COMPUTED, node),
         **{
             name: Estimate.of(rivals.get(names.get(name, name)), reason=nothing)
             for name, _, _ in COMPETING_COLUMNS[:2]
         },
-        "gray_p": _p(rivals.get("gray"), nothing),
+        "gray_p": _p(rivals.get("gray"), nothing, node),
     }
 
 
@@ -91,6 +91,8 @@ def _draw(axis: Axes, course: Course, title: str, nothing: float) -> None:
     axis.set_ylabel(title)
 
 
-def _p(test: Mapping[str, Any] | None, missing: str) -> Estimate:
-    p = (test or {}).get("p")
-    return Estimate.of(p, reason=str((test or {}).get("reason") or missing))
+def _p(test: Mapping[str, Any] | None, missing: str, node: Mapping[str, Any]) -> Estimate:
+    p, reason = (test or {}).get("p"), str((test or {}).get("reason") or missing)
+    if p is None:
+        return Estimate(None, reason=reason)
+    return Estimate(float(p), marks=tuple(map(str, node.get("marks") or ())))
