@@ -13,6 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from sequela.errors import UsageError
+from sequela.fusion.kecm import Masked
 from sequela.modalities.batch import Batch
 from sequela.models.build import build_model, describe_variants, variant
 from sequela.models.kemm_config import MODALITIES, KemmConfig
@@ -22,10 +23,10 @@ from sequela.models.peer_config import DESIGNS, Design, PeerConfig
 from sequela.models.survpath import SurvPath
 from tests.models.test_kemm import PATIENTS, SHAPE, one, patients
 
-ORDERED: set[Design] = set()
+ORDERED: set[Design] = {"transmil", "cmta"}
 """Designs whose paper gives patches a place, so that their order tells."""
 IN_SLIDES = tuple(name for name in DESIGNS if name not in ("snn", "text-only"))
-BOTH = tuple(name for name in IN_SLIDES if name != "abmil")
+BOTH = tuple(name for name in IN_SLIDES if name not in ("abmil", "clam", "transmil"))
 THERE = dict.fromkeys(MODALITIES, True)
 
 
@@ -190,11 +191,11 @@ def test_attention_sums_to_one_over_what_is_there() -> None:
     for design in ("mcat", "survpath"):
         model = network(design)
         assert isinstance(model, Mcat | SurvPath)
-        values = model.patches(batch.patches)
-        queries = model.genes(batch).values
-        weights = model.attention.weights(queries, values, batch.patch_mask)
+        values = Masked(model.patches(batch.patches), batch.patch_mask)
+        queries = model.genes(batch)
+        weights = model.attention.weights(queries, values)
         assert (weights.transpose(1, 2)[~batch.patch_mask] == 0).all()
         has = batch.patch_mask.any(dim=1)
         torch.testing.assert_close(weights[has].sum(dim=2), torch.ones_like(weights[has][:, :, 0]))
-        gathered = model.attention(queries, values, batch.patch_mask)
-        torch.testing.assert_close(gathered, weights @ model.attention.value(values))
+        gathered = model.attention(queries, values).values
+        torch.testing.assert_close(gathered, weights @ model.attention.value(values.values))

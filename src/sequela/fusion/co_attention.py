@@ -9,6 +9,8 @@ from einops import rearrange
 from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
+from sequela.fusion.kecm import Masked
+
 
 class CoAttention(nn.Module):
     """softmax(Q Kᵀ / √d) V over several heads (Chen et al., ICCV 2021, eq. 3: one head).
@@ -26,35 +28,29 @@ class CoAttention(nn.Module):
         self.key = nn.Linear(dim, width, bias=False)
         self.value = nn.Linear(dim, width, bias=False)
 
-    def forward(
-        self,
-        queries: Float[Tensor, "patient query dim"],
-        values: Float[Tensor, "patient value dim"],
-        mask: Bool[Tensor, "patient value"],
-    ) -> Float[Tensor, "patient query width"]:
-        """What each query gathers; zeros for a patient without values."""
+    def forward(self, queries: Masked, values: Masked) -> Masked:
+        """What each query gathers; a patient without values gathers zeros, which are masked."""
         query, key, value = (
             rearrange(made, "p t (h w) -> p h t w", h=self.heads)
-            for made in (self.query(queries), self.key(values), self.value(values))
+            for made in (
+                self.query(queries.values),
+                self.key(values.values),
+                self.value(values.values),
+            )
         )
-        gathered = F.scaled_dot_product_attention(query, key, value, attn_mask=_shown(mask))
-        there = mask.any(dim=1)[:, None, None]
-        joined: Tensor = rearrange(gathered, "p h t w -> p t (h w)") * there
-        return joined
+        gathered = F.scaled_dot_product_attention(query, key, value, attn_mask=_shown(values.mask))
+        there = values.mask.any(dim=1, keepdim=True)
+        joined = rearrange(gathered, "p h t w -> p t (h w)") * there[:, :, None]
+        return Masked(joined, queries.mask & there)
 
-    def weights(
-        self,
-        queries: Float[Tensor, "patient query dim"],
-        values: Float[Tensor, "patient value dim"],
-        mask: Bool[Tensor, "patient value"],
-    ) -> Float[Tensor, "patient query value"]:
+    def weights(self, queries: Masked, values: Masked) -> Float[Tensor, "patient query value"]:
         """How much each query looks at each value, the mean over heads; zeros without values."""
         query, key = (
             rearrange(made, "p t (h w) -> p h t w", h=self.heads)
-            for made in (self.query(queries), self.key(values))
+            for made in (self.query(queries.values), self.key(values.values))
         )
         scores = query @ key.transpose(2, 3) / math.sqrt(query.shape[-1])
-        shares = scores.masked_fill(~mask[:, None, None], -math.inf).softmax(dim=3)
+        shares = scores.masked_fill(~values.mask[:, None, None], -math.inf).softmax(dim=3)
         mean: Tensor = shares.nan_to_num(0.0).mean(dim=1)
         return mean
 

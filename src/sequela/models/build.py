@@ -131,7 +131,7 @@ def _mirai(full: LuminConfig) -> MiraiConfig:
 VARIANTS: Mapping[str, ModelConfig] = MappingProxyType(
     {
         name: variant(name)
-        for name in (*lumin_variants.CHANGES, *PEER_WORDS, *kemm_variants.CHANGES, *peers.DESIGNS)
+        for name in (*lumin_variants.CHANGES, *PEER_WORDS, *kemm_variants.CHANGES, *peers.WORDS)
     }
 )
 
@@ -139,8 +139,8 @@ VARIANTS: Mapping[str, ModelConfig] = MappingProxyType(
 def describe_variants() -> dict[str, str]:
     """Every name that can be trained: networks, then baselines."""
     networks = {name: lumin_variants.describe(name) for name in lumin_variants.CHANGES}
-    of_patients = {**kemm_variants.WORDS, **peers.WORDS}
-    return networks | dict(PEER_WORDS) | of_patients | dict(BASELINE_WORDS)
+    networks |= dict(PEER_WORDS) | dict(kemm_variants.WORDS) | dict(peers.WORDS)
+    return networks | dict(BASELINE_WORDS)
 
 
 def parameter_groups(model: nn.Module) -> dict[str, list[nn.Parameter]]:

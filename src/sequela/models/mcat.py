@@ -25,7 +25,7 @@ class Mcat(nn.Module):
     Args:
         config: Which tables are read, and the widths.
         logits: How many numbers the head asks for.
-        attention: Of gene sets over patches: takes queries, values and their mask.
+        attention: Of gene sets over patches: takes queries and values.
     """
 
     def __init__(self, config: PeerConfig, logits: int, attention: nn.Module) -> None:
@@ -48,8 +48,7 @@ class Mcat(nn.Module):
         """
         patches, mask = batch.measured("slide")
         genes = self.genes(batch)
-        gathered = self.attention(genes.values, self.patches(patches), mask)
-        asked = Masked(gathered, genes.mask & mask.any(dim=1, keepdim=True))
+        asked = self.attention(genes, Masked(self.patches(patches), mask))
         parts = {"slide": self.of_slide(asked), "genes": self.of_genes(genes)}
         masks = {"slide": asked.mask.any(dim=1), "genes": genes.mask.any(dim=1)}
         logits = self.output(self.fusion(torch.cat(list(parts.values()), dim=1)))

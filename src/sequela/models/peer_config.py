@@ -14,12 +14,28 @@ from sequela.models.heads import HeadConfig, PiecewiseHazardHeadConfig
 from sequela.models.kemm_config import KemmConfig, Modality
 from sequela.settings import Settings
 
-Design = Literal["snn", "abmil", "text-only", "mcat", "survpath"]
+Design = Literal[
+    "snn",
+    "abmil",
+    "clam",
+    "transmil",
+    "text-only",
+    "porpoise",
+    "mcat",
+    "motcat",
+    "cmta",
+    "survpath",
+    "mmp",
+]
 DESIGNS: tuple[Design, ...] = get_args(Design)
 GENE_TABLES: tuple[Modality, ...] = ("genes", "mutation", "copy_number")
 _BOTH: tuple[Modality, ...] = ("slide", *GENE_TABLES)
 _READS: Mapping[Design, tuple[Modality, ...]] = MappingProxyType(
-    {"snn": GENE_TABLES, "abmil": ("slide",), "text-only": ("report",)}
+    {
+        "snn": GENE_TABLES,
+        **dict.fromkeys(("abmil", "clam", "transmil"), ("slide",)),
+        "text-only": ("report",),
+    }
 )
 
 
@@ -33,6 +49,7 @@ class PeerConfig(Settings):
         dim: Width of all tokens and vectors.
         hidden: Width inside the network of a gene set.
         heads: Attention heads, where the paper has several.
+        prototypes: How many a slide is summed up by, in MMP.
         dropout: Share of activations dropped in training.
         reads: What the cohort has of what the design reads; filled in before it is built.
         shape: Of the data; filled in too.
@@ -44,6 +61,7 @@ class PeerConfig(Settings):
     dim: int = Field(default=256, ge=8)
     hidden: int = Field(default=256, ge=1)
     heads: int = Field(default=8, ge=1)
+    prototypes: int = Field(default=16, ge=1)
     dropout: float = Field(default=0.25, ge=0, lt=1)
     reads: tuple[Modality, ...] = ()
     shape: DataShape | None = None

@@ -41,19 +41,18 @@ class SurvPath(nn.Module):
         )
 
     def forward(self, batch: Batch) -> Output:
-        """Logits of each patient, and the vectors of slide and genes."""
+        """Logits of each patient, and the vectors of slide and genes.
+
+        Patches look at gene sets alone, so without genes a slide is not seen: the paper's limit.
+        """
         patches, mask = batch.measured("slide")
         genes = self.genes(batch)
         genes = Masked(self.before(genes.values), genes.mask)
         slide = Masked(self.before(self.patches(patches)), mask)
         every = joined([genes, slide])
-        few = self.attention(genes.values, every.values, every.mask)
-        many = self.attention(slide.values, genes.values, genes.mask)
-        parts = {
-            "slide": self._mean(Masked(many, slide.mask)),
-            "genes": self._mean(Masked(few, genes.mask)),
-        }
-        masks = {"slide": mask.any(dim=1), "genes": genes.mask.any(dim=1)}
+        looked = {"slide": self.attention(slide, genes), "genes": self.attention(genes, every)}
+        parts = {name: self._mean(tokens) for name, tokens in looked.items()}
+        masks = {name: tokens.mask.any(dim=1) for name, tokens in looked.items()}
         return Output(self.output(torch.cat(list(parts.values()), dim=1)), parts, masks)
 
     def _mean(self, tokens: Masked) -> Float[Tensor, "patient inner"]:

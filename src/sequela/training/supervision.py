@@ -14,6 +14,7 @@ from sequela.models.build import variant as variant_of
 from sequela.models.contrastive import load_aligned
 from sequela.models.heads import Head, fit_head
 from sequela.models.kemm import Kemm
+from sequela.models.mmp import SAMPLED, Mmp
 from sequela.progress import Advance
 from sequela.storage import fingerprint
 from sequela.training.checkpoint import read_tensors
@@ -128,6 +129,8 @@ def _of_patients(project: Project, variant: str, config: PatientConfig, fold: Fo
         causes = len(getattr(objective.head, "causes", (1,)))
         whole = replace(inputs, bags=None).batch(rows)
         model.start(whole, objective.followup[rows], project.target.cause, causes)
+    if isinstance(model, Mmp):
+        model.start(inputs.batch(rows, patches=SAMPLED))
     task = Fit(model, objective, inputs, inputs, settings, configuration.machine)
     purpose = Purpose(configuration.as_values(), PREDICTED, identity)
     return Training(task, purpose, metadata, None)
