@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Sequence
+from contextlib import nullcontext
 from contextvars import copy_context
 from pathlib import Path
 from typing import Annotated
@@ -25,9 +26,10 @@ from sequela.cli import (
     scrutiny,
     studies,
 )
-from sequela.cli.answers import as_json, complain
+from sequela.cli.answers import as_json, complain, spoken
 from sequela.errors import InterruptedRunError, ResourceLimitError, SequelaError, UsageError
 from sequela.progress import quiet
+from sequela.redaction import withheld
 
 app = typer.Typer(
     name="sequela",
@@ -100,8 +102,11 @@ def _run(words: list[str]) -> None:
     first = [word for word in _EVERYWHERE if word in words]
     words = first + [word for word in words if word not in _EVERYWHERE]
     as_json.set("--json" in first)
+    spoken.set(tuple(words))
+    libraries = nullcontext() if "--debug" in first else withheld(silently="--json" in first)
     try:
-        code = app(args=words, standalone_mode=False)
+        with libraries:
+            code = app(args=words, standalone_mode=False)
     except SequelaError as error:
         fail(error)
     except TyperException as error:

@@ -10,6 +10,7 @@ import polars as pl
 from sequela.errors import DataError, UsageError
 from sequela.evaluation.predictions import SCHEMA, Predictions, Provenance, is_ours
 from sequela.evaluation.rows import check_table
+from sequela.redaction import headings
 
 _REQUIRED = ("patient_id", "time", "event", "risk")
 _OPTIONAL = ("landmark", "entry", "split", "endpoint", "model", "variant", "repeat", "fold", "seed")
@@ -115,7 +116,7 @@ def _mapped(table: pl.DataFrame, mapping: dict[str, str], name: str) -> pl.DataF
     if absent:
         raise DataError(
             f"{name} lacks the column(s) {', '.join(dict.fromkeys(absent))}",
-            hint=f"name its columns with the mapping; it has {', '.join(table.columns)}",
+            hint=f"name its columns with the mapping; it has {headings(table.columns)}",
         )
     present = {one: column for one, column in chosen.items() if column in table.columns}
     renamed = table.select(pl.col(column).alias(one) for one, column in present.items())
