@@ -46,7 +46,7 @@ WANTED: dict[str, tuple[str, ...]] = {
 }
 """What a command is given; a cohort folder if it is not named here."""
 
-MAKERS = {"demo", "doctor", "init", "simulate"}
+MAKERS = {"demo", "doctor", "init", "simulate", "selftest fuzz"}
 """These need nothing to be there, and refuse, or pass by, what is."""
 
 
@@ -103,7 +103,7 @@ CORRUPT = (
 
 
 @pytest.mark.parametrize("place", range(len(CORRUPT)), ids=["bytes", "text", "empty"])
-@pytest.mark.parametrize("name", sorted(COMMANDS.keys() - {"doctor", "simulate", "init"}))
+@pytest.mark.parametrize("name", sorted(COMMANDS.keys() - MAKERS | {"demo"}))
 def test_a_corrupt_folder_is_told_and_its_values_are_not(
     name: str, place: int, tmp_path: Path
 ) -> None:

@@ -24,6 +24,7 @@ from sequela.cli import (
     numbers,
     runs,
     scrutiny,
+    selftest,
     studies,
 )
 from sequela.cli.answers import as_json, complain, spoken
@@ -52,6 +53,7 @@ for room in (
     studies,
     keeping,
     scrutiny,
+    selftest,
 ):
     room.add_to(app)
 
