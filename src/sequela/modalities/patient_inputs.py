@@ -3,29 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Protocol, runtime_checkable
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Int
 from torch import Tensor
 
 from sequela.modalities.batch import Batch, Sample, collate
-
-
-@runtime_checkable
-class BagSource(Protocol):
-    """Patch features of all slides of a patient."""
-
-    @property
-    def width(self) -> int:
-        """Numbers a patch."""
-        ...
-
-    def bag(self, patient_id: str, /) -> Float[Tensor, "patch feature"]:
-        """The patches of one patient, none where there is no slide."""
-        ...
+from sequela.modalities.slide_bags import BagSource, SampledBags
 
 
 @dataclass(frozen=True)
@@ -46,8 +32,16 @@ class PatientInputs:
         return len(self.patients)
 
     def at(self, epoch: int) -> PatientInputs:
-        """The same: nothing is augmented."""
-        return self
+        """The same inputs as another epoch sees them."""
+        if not isinstance(self.bags, SampledBags):
+            return self
+        return replace(self, bags=replace(self.bags, epoch=epoch))
+
+    def sampled(self, most: int | None, seed: int) -> PatientInputs:
+        """The same with at most so many patches of a patient, drawn anew each epoch."""
+        if most is None or self.bags is None:
+            return self
+        return replace(self, bags=SampledBags(self.bags, most, seed))
 
     def __getitem__(self, index: int, /) -> Sample:
         return self.batch(np.array([index]))

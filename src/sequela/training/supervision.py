@@ -113,6 +113,7 @@ def _of_patients(project: Project, variant: str, config: KemmConfig, fold: Fold)
         **vars(fold),
         **project.fingerprints(None),
         "knowledge": sources.knowledge.fingerprint if sources.knowledge else None,
+        "slides": sources.slides,
     }
     metadata = {
         **identity,
@@ -126,7 +127,8 @@ def _of_patients(project: Project, variant: str, config: KemmConfig, fold: Fold)
     model = Kemm(config, objective.head.logits)
     causes = len(getattr(objective.head, "causes", (1,)))
     model.start(inputs.batch(rows), objective.followup[rows], project.target.cause, causes)
-    task = Fit(model, objective, inputs, inputs, settings, configuration.machine)
+    seen = inputs.sampled(configuration.slides.most, settings.seed)
+    task = Fit(model, objective, seen, inputs, settings, configuration.machine)
     purpose = Purpose(configuration.as_values(), PREDICTED, identity)
     return Training(task, purpose, metadata, None)
 
