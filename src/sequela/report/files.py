@@ -70,6 +70,7 @@ def _figures(evidence: Evidence, drawn: Drawings) -> list[tuple[str, str]]:
         "decisions": "net-benefit",
         "learning": "training",
         "scatter": "parts",
+        "courses": "over-time",
     }
     for kind, name in names.items():
         for about, drawing in drawn[kind]:
