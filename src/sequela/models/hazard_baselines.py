@@ -13,6 +13,7 @@ from sequela.models.baseline_numbers import BaselineInputs, Numbers
 from sequela.models.boosting import BoostedHazard
 from sequela.survival.cause_specific import StepHazard, incidence_of_steps
 from sequela.survival.cox import fit_cox
+from sequela.survival.coxnet import fit_coxnet
 from sequela.survival.followup import Followup
 
 
@@ -38,9 +39,18 @@ class CauseHazard:
         numbers: Float[np.ndarray, "patient feature"],
         train: Followup,
         event: Bool[np.ndarray, " patient"],
-        ridge: float,
+        ridge: float | None,
     ) -> CauseHazard:
-        """Of one cause, those struck by another being censored; only where events fall it steps."""
+        """Of one cause, those struck by another being censored; only where events fall it steps.
+
+        Without a ridge it is an elastic net, its penalty chosen inside the training patients.
+        """
+        if ridge is None:
+            net = fit_coxnet(numbers, train.time, event, entry=train.entry)
+            relative = np.exp((numbers - net.centre) @ net.coefficients)
+            baseline = StepHazard.breslow(train.time, event, relative, entry=train.entry)
+            numbers_of = tuple(net.coefficients.tolist()), tuple(net.centre.tolist())
+            return cls(*numbers_of, baseline.times, baseline.hazard)
         cox = fit_cox(numbers, train.time, event, entry=train.entry, ridge=ridge)
         steps = np.diff(cox.baseline_hazard, prepend=0.0) > 0
         return cls(
@@ -89,7 +99,7 @@ class CoxBaseline:
         *,
         cause: int,
         horizon: float | None,
-        ridge: float,
+        ridge: float | None,
     ) -> CoxBaseline:
         """Fitted on training cases."""
         values, rivals = numbers.of(inputs), (train.event > 0) & (train.event != cause)
