@@ -15,7 +15,10 @@ FIXED = {"pydicom": "3.0.2", "torch": "2.10", "transformers": "5.5", "jinja2": "
 """The first version of each in which the holes known today are closed."""
 
 COPYLEFT = re.compile(r"\b(AGPL|GPL)|GNU (Affero )?General Public|non-?commercial|CC-BY-NC", re.I)
-NOT_SO = re.compile(r"\bLGPL|Lesser General Public|GPL-compatible", re.I)
+NOT_SO = re.compile(
+    r"\([\w.-]+ OR A?GPL-[\w.-]+\)|\bLGPL|Lesser General Public|GPL-compatible", re.I
+)
+"""What names the GPL without binding: of `(BSD-3-Clause OR GPL-2.0-only)` we take the first."""
 
 VENDOR = re.compile(r"^(nvidia-|cuda-)")
 """The GPU vendor's redistributable libraries, which torch brings on Linux and we never import."""
@@ -74,6 +77,9 @@ def test_no_licence_binds_what_our_users_write(name):
         ("License :: OSI Approved :: GNU Affero General Public License v3", True),
         ("CC-BY-NC-4.0", True),
         ("LGPL-2.1", False),
+        ("MIT AND (BSD-3-Clause OR GPL-2.0-only)", False),
+        ("MIT AND (BSD-3-Clause AND GPL-2.0-only)", True),
+        ("GPL-2.0-only AND (BSD-3-Clause OR GPL-2.0-only)", True),
         ("BSD-3-Clause", False),
     ],
 )

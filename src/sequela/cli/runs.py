@@ -59,7 +59,7 @@ def prepare(
     ] = False,
     run: ForeignRun = None,
 ) -> None:
-    """Decode every image once, draw the split once, say who was left out and why."""
+    """Decode every image and slide once, draw the split once, say who was left out and why."""
     from sequela.training import preparation
 
     external = external or run is not None
@@ -74,6 +74,12 @@ def prepare(
         lines.append(
             f"{images.images} images, {images.decoded} of them decoded now; "
             f"{len(images.failed)} unreadable, {images.warned} with a remark (images.parquet)"
+        )
+    if made.slides:
+        slides = made.slides
+        lines.append(
+            f"{slides.slides} slides, {slides.made} of them read now; {slides.patches:,} patches; "
+            f"{len(slides.failed)} unreadable (slides.parquet)"
         )
     shares = made.site_overlap
     if project.configuration.split.file and shares and max(shares) > 0:

@@ -3,29 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Protocol, runtime_checkable
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Int
 from torch import Tensor
 
 from sequela.modalities.batch import Batch, Sample, collate
-
-
-@runtime_checkable
-class BagSource(Protocol):
-    """Patch features of all slides of a patient."""
-
-    @property
-    def width(self) -> int:
-        """Numbers a patch."""
-        ...
-
-    def bag(self, patient_id: str, /) -> Float[Tensor, "patch feature"]:
-        """The patches of one patient, none where there is no slide."""
-        ...
+from sequela.modalities.slide_bags import BagSource, SampledBags
 
 
 @dataclass(frozen=True)
@@ -46,19 +32,22 @@ class PatientInputs:
         return len(self.patients)
 
     def at(self, epoch: int) -> PatientInputs:
-        """The same: nothing is augmented."""
-        return self
+        """The same inputs as another epoch sees them."""
+        if not isinstance(self.bags, SampledBags):
+            return self
+        return replace(self, bags=replace(self.bags, epoch=epoch))
+
+    def sampled(self, most: int | None, seed: int) -> PatientInputs:
+        """The same with at most so many patches of a patient, drawn anew each epoch."""
+        if most is None or self.bags is None:
+            return self
+        return replace(self, bags=SampledBags(self.bags, most, seed))
 
     def __getitem__(self, index: int, /) -> Sample:
         return self.batch(np.array([index]))
 
-    def batch(self, rows: Int[np.ndarray, " _"], patches: int | None = None) -> Batch:
-        """The samples of some rows, bags padded to the largest.
-
-        Args:
-            rows: Which cases.
-            patches: How many of a bag are taken at most, evenly spaced; all if None.
-        """
+    def batch(self, rows: Int[np.ndarray, " _"]) -> Batch:
+        """The samples of some rows, bags padded to the largest."""
         chosen = torch.from_numpy(rows)
         taken = {name: values[chosen] for name, values in self.tables.items()}
         count = len(rows)
@@ -69,15 +58,13 @@ class PatientInputs:
         )
         if self.bags is None:
             return absent
-        bags = collate([self._bag(self.bags, self.patients[row], patches) for row in rows])
+        bags = collate([self._bag(self.bags, self.patients[row]) for row in rows])
         return Batch(
             **{**vars(absent), "patches": bags.patches, "patch_mask": bags.patch_mask},
         )
 
-    def _bag(self, bags: BagSource, patient: str, most: int | None) -> Sample:
+    def _bag(self, bags: BagSource, patient: str) -> Sample:
         patches = bags.bag(patient)[None]
-        if most is not None and patches.shape[1] > most:
-            patches = patches[:, torch.arange(most) * patches.shape[1] // most]
         return Sample(
             day=torch.zeros((1, 0)),
             exam_mask=torch.zeros((1, 0), dtype=torch.bool),

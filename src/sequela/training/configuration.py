@@ -9,6 +9,7 @@ from pydantic import Field
 from sequela.cohort.protocol import ProtocolSettings
 from sequela.cohort.splits import SplitSettings
 from sequela.encoders.frozen_text import HASHED
+from sequela.encoders.slide_encoding import SlideSettings
 from sequela.evaluation.settings import EvaluationSettings
 from sequela.modalities.expression import GeneSettings
 from sequela.modalities.mammogram import PixelPolicy
@@ -26,7 +27,10 @@ from sequela.training.fitting import (
 )
 
 ALIGNED = ("protocol", "split", "images", "text", "model", "pretrain")
-PREDICTED = ("protocol", "split", "images", "text", "genes", "knowledge", "model", "head", "train")
+PREDICTED = (
+    *("protocol", "split", "images", "text", "slides", "genes", "knowledge"),
+    *("model", "head", "train"),
+)
 
 
 class ExplainSettings(Settings):
@@ -48,6 +52,7 @@ class Configuration(Settings):
         images: How a mammogram becomes pixels.
         text: How a text becomes tokens.
         model: The full model; a variant leaves something out of it.
+        slides: How whole-slide images become bags of patch features.
         genes: How gene tables become numbers.
         knowledge: The encoder of report fields and claims: `hashed`, which needs no weights, or a
             Hugging Face folder or name; it is not trained.
@@ -65,6 +70,7 @@ class Configuration(Settings):
     images: PixelPolicy = PixelPolicy()
     text: TextSettings = TextSettings()
     model: ModelConfig = LuminConfig()
+    slides: SlideSettings = SlideSettings()
     genes: GeneSettings = GeneSettings()
     knowledge: str = HASHED
     head: HeadConfig = Field(default=BinaryHeadConfig(), discriminator="kind")

@@ -16,7 +16,8 @@ from sequela.encoders.frozen_text import HASHED
 from sequela.encoders.pathway import Membership
 from sequela.modalities.clinical import ClinicalScaler, rows_of
 from sequela.modalities.expression import GeneScaler, GeneSettings
-from sequela.modalities.patient_inputs import BagSource, PatientInputs
+from sequela.modalities.patient_inputs import PatientInputs
+from sequela.modalities.slide_bags import BagSource, SlideBags
 from sequela.models.data_shape import DataShape
 from sequela.models.kemm_config import KemmConfig
 from sequela.models.peer_config import PatientConfig
@@ -136,6 +137,11 @@ class PatientSources:
     scalers: PatientScalers
     knowledge: Knowledge | None = None
     bags: BagSource | None = field(default=None)
+
+    @property
+    def slides(self) -> Mapping[str, Any] | None:
+        """What made the patch features, for a checkpoint to keep."""
+        return self.bags.made if isinstance(self.bags, SlideBags) else None
 
     @property
     def there(self) -> dict[str, bool]:

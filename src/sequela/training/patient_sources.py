@@ -10,10 +10,14 @@ from sequela.knowledge.background import CANCER_TYPES, read_pack
 from sequela.knowledge.frozen import FILE_NAME, FrozenKnowledge
 from sequela.knowledge.rules import extract_report
 from sequela.knowledge.schema import StructuredReport
+from sequela.modalities.slide_bags import SlideBags
 from sequela.storage import owned
 from sequela.training.knowledge_tables import Knowledge
 from sequela.training.patient_data import PatientScalers, PatientSources
 from sequela.training.project import Project
+
+SLIDES = "slides"
+"""The folder of prepared slides, in the work folder."""
 
 
 def freeze_knowledge(project: Project) -> FrozenKnowledge | None:
@@ -47,14 +51,26 @@ def fitted_sources(project: Project, patients: Sequence[str]) -> PatientSources:
     """What a model may read, fitted on these training patients."""
     settings = project.configuration
     scalers = PatientScalers.fit(project.cohort, patients, settings.genes, settings.knowledge)
-    return PatientSources(project.cohort, scalers, _knowledge(project, settings.knowledge))
+    knowledge = _knowledge(project, settings.knowledge)
+    return PatientSources(project.cohort, scalers, knowledge, slide_bags(project))
+
+
+def slide_bags(project: Project) -> SlideBags | None:
+    """The patients' patches; None where no slide has features.
+
+    Raises:
+        DataError: If there are slides, and they are not prepared.
+    """
+    settings = project.configuration.slides
+    return SlideBags.of(project.cohort.patients, project.work / SLIDES, settings.policy)
 
 
 def kept_sources(project: Project, metadata: Mapping[str, Any]) -> PatientSources:
     """What a trained model may read of a cohort, its own or another.
 
     Raises:
-        LockedError: If the knowledge is not what the model was trained with.
+        LockedError: If the knowledge or the encoder of slides is not what the model was trained
+            with.
     """
     scalers = PatientScalers.from_state(metadata["patients"])
     knowledge = _knowledge(project, scalers.encoder)
@@ -64,7 +80,23 @@ def kept_sources(project: Project, metadata: Mapping[str, Any]) -> PatientSource
             f"{FILE_NAME} is not the one that the model was trained with: their hashes differ",
             hint="bring back the file, or train again",
         )
-    return PatientSources(project.cohort, scalers, knowledge)
+    bags = slide_bags(project)
+    told = metadata.get("slides")
+    if told and bags:
+        _require_same_features(told, bags.made, same=same)
+    return PatientSources(project.cohort, scalers, knowledge, bags)
+
+
+def _require_same_features(told: Mapping[str, Any], here: Mapping[str, Any], *, same: bool) -> None:
+    """Refuse patches that another encoder saw, and of the same cohort, other patches."""
+    differ = [name for name in ("width", "encoder", "encoder_hash") if told[name] != here[name]]
+    if differ or (same and told["index"] != here["index"]):
+        raise LockedError(
+            "the slides' features are not those that the model was trained with"
+            + (f": they differ in {', '.join(differ)}" if differ else ""),
+            hint="prepare the slides as they were (slides section of the configuration), or train "
+            "again",
+        )
 
 
 def _knowledge(project: Project, encoder: str) -> Knowledge | None:

@@ -7,11 +7,13 @@ from pathlib import Path
 
 from sequela.cohort.sites import site_overlap
 from sequela.cohort.splits import draw_splits
+from sequela.encoders.slide_features import SlideReport, prepare_slides
 from sequela.modalities import contact_sheet
 from sequela.modalities.preparation import PreparationReport, prepare_images
 from sequela.modalities.store import ImageStore
 from sequela.modalities.text import joined, train_tiny_encoder
 from sequela.seal import SEAL, seal
+from sequela.training.patient_sources import SLIDES
 from sequela.training.project import TINY, Fold, Project
 
 
@@ -25,6 +27,7 @@ class Prepared:
         exclusions: How many rows `exclusions.csv` has.
         images: What became of the images, None where the cohort has none.
         encoders: How many tiny text encoders were made, one a fold.
+        slides: What became of the slides, None where the cohort has none.
         site_overlap: Of each fold, the share of test patients whose site is trained on too.
     """
 
@@ -34,6 +37,7 @@ class Prepared:
     images: PreparationReport | None
     encoders: int
     site_overlap: tuple[float, ...] = ()
+    slides: SlideReport | None = None
 
 
 def prepare(project: Project, *, divide: bool = True) -> Prepared:
@@ -62,7 +66,29 @@ def prepare(project: Project, *, divide: bool = True) -> Prepared:
         images=report,
         encoders=_make_encoders(project) if divide else 0,
         site_overlap=overlap,
+        slides=_prepare_slides(project),
     )
+
+
+def _prepare_slides(project: Project) -> SlideReport | None:
+    """Bags of patch features of every slide that has a picture or features."""
+    slides = [
+        slide
+        for patient in project.cohort.patients
+        for slide in patient.slides
+        if slide.path or slide.features
+    ]
+    if not slides:
+        return None
+    configuration = project.configuration
+    machine = configuration.machine
+    folder = project.work / SLIDES
+    report = prepare_slides(
+        slides, folder, configuration.slides, machine.cores, device=machine.torch_device()
+    )
+    (folder / SEAL).unlink(missing_ok=True)
+    seal(folder)
+    return report
 
 
 def _prepare_images(project: Project) -> PreparationReport:

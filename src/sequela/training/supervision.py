@@ -114,6 +114,7 @@ def _of_patients(project: Project, variant: str, config: PatientConfig, fold: Fo
         **vars(fold),
         **project.fingerprints(None),
         "knowledge": sources.knowledge.fingerprint if sources.knowledge else None,
+        "slides": sources.slides,
     }
     metadata = {
         **identity,
@@ -130,8 +131,9 @@ def _of_patients(project: Project, variant: str, config: PatientConfig, fold: Fo
         whole = replace(inputs, bags=None).batch(rows)
         model.start(whole, objective.followup[rows], project.target.cause, causes)
     if isinstance(model, Mmp):
-        model.start(inputs.batch(rows, patches=SAMPLED))
-    task = Fit(model, objective, inputs, inputs, settings, configuration.machine)
+        model.start(inputs.sampled(SAMPLED, settings.seed).batch(rows))
+    seen = inputs.sampled(configuration.slides.most, settings.seed)
+    task = Fit(model, objective, seen, inputs, settings, configuration.machine)
     purpose = Purpose(configuration.as_values(), PREDICTED, identity)
     return Training(task, purpose, metadata, None)
 
