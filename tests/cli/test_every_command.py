@@ -42,6 +42,8 @@ WANTED: dict[str, tuple[str, ...]] = {
     "compare": ("FOLDER/predictions.parquet",),
     "report": ("FOLDER/predictions.parquet",),
     "conformance": ("--values", "FOLDER/values.json", "--data", "FOLDER"),
+    "deidentify": ("FOLDER", "--out", "OUT", "--key", "OUT.key"),
+    "purge": ("FOLDER", "P-000"),
     "lint-table": ("FOLDER/table.csv",),
 }
 """What a command is given; a cohort folder if it is not named here."""
