@@ -1,4 +1,4 @@
-"""What keeps data safe and whole: verify, purge, deidentify."""
+"""What keeps data safe and whole: verify, purge, deidentify, convert."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from sequela.errors import DataError
 
 def add_to(app: typer.Typer) -> None:
     """Add these commands to the application."""
-    for command in (verify, purge, deidentify):
+    for command in (verify, purge, deidentify, convert):
         app.command()(command)
 
 
@@ -91,3 +91,14 @@ def deidentify(
         f"{len(found.burned_in)} with letters in the pixels, {len(found.unseen)} could not be "
         f"looked at: see {REPORT}",
     )
+
+
+def convert(
+    checkpoint: Annotated[Path, typer.Argument(help="What torch.save wrote, as model.pt.")],
+    out: Annotated[Path, typer.Argument(metavar="OUT.safetensors", help="The new file.")],
+) -> None:
+    """Turn a foreign checkpoint into safetensors, without running code that may be in it."""
+    from sequela.models.conversion import convert as converted
+
+    count = converted(checkpoint, out)
+    answer({"tensors": count}, f"{count} tensors in {escape(out.name)}; nothing else was kept")
