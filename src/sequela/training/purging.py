@@ -15,12 +15,12 @@ from sequela.cohort.tables import read_rows
 from sequela.errors import DataError
 from sequela.parquet import parquet_metadata, read_parquet
 from sequela.seal import SEAL, seal, unseal
-from sequela.storage import atomic, fingerprint, write_json
+from sequela.storage import atomic
 from sequela.traces import traces
 
 _LINKED = ("exam_id", "image_id", "text_id", "slide_id")
 _FILES = ("path", "features")
-_KEPT = {"runs", "studies", "splits.csv", "splits.json", "predictions.parquet"}
+_KEPT = {"runs", "studies", "predictions.parquet"}
 _KEPT_OF_A_STUDY = {"runs", "predictions.parquet"}
 _SHORTEST = 6  # shorter names occur by chance
 
@@ -62,7 +62,6 @@ def purge(cohort: Path, work: Path, patient: str) -> Purged:
     for path in paths:
         (cohort / path).unlink(missing_ok=True)
         _leave(cohort / path, cohort)
-    _reseal_splits(work)
     remade = tuple(sorted(_clear(work)))
     wanted = [name for name in names if len(name) >= _SHORTEST]
     left = [f"{name} ({how})" for name, how in traces(cohort, wanted)]
@@ -165,19 +164,11 @@ def _trained(work: Path, patient: str) -> Iterator[str]:
             yield path.parent.relative_to(work).as_posix()
 
 
-def _reseal_splits(work: Path) -> None:
-    if not (work / "splits.json").is_file() or not (work / "splits.csv").is_file():
-        return
-    from sequela.cohort.split_files import read_table
-
-    table = read_table(work / "splits.csv")
-    sealed = json.loads((work / "splits.json").read_text(encoding="utf-8"))
-    new = fingerprint(table.sort(table.columns).write_csv())
-    write_json(work / "splits.json", {**sealed, "hash": new})
-
-
 def _clear(work: Path) -> Iterator[str]:
-    """Delete what holds all patients together: pixels, pictures, pages, answers of models."""
+    """Delete what holds all patients together: pixels, pages, answers of models, the division.
+
+    The division is drawn of all patients, so another cohort has another; its runs begin anew.
+    """
     if not work.is_dir():
         return
     for folder, kept in [(work, _KEPT), *((s, _KEPT_OF_A_STUDY) for s in work.glob("studies/*"))]:
