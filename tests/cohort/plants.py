@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+import numpy as np
+import safetensors.numpy
 
 
 @dataclass(frozen=True)
@@ -300,5 +303,52 @@ PLANTS += [
         "cohort.yaml",
         None,
         "tables",
+    ),
+]
+
+
+def slides(
+    features: Sequence[tuple[str, dict[str, np.ndarray] | bytes]], mpp: object = None
+) -> Callable[..., Callable[[Path], None]]:
+    """A slides table whose rows name these files, which are written."""
+
+    def plant(tables: Any, manifest: Any) -> Callable[[Path], None]:
+        manifest["tables"]["slides"] = {"file": "slides.csv"}
+        tables["slides"] = [
+            {"slide_id": f"S{n}", "patient_id": "P1", "features": name, "mpp": mpp}
+            for n, (name, _) in enumerate(features)
+        ]
+
+        def written(folder: Path) -> None:
+            for name, content in features:
+                data = content if isinstance(content, bytes) else safetensors.numpy.save(content)
+                (folder / name).write_bytes(data)
+
+        return written
+
+    return plant
+
+
+def bag(patches: int = 3, width: int = 4, coords: int | None = None) -> dict[str, np.ndarray]:
+    """What a feature file holds."""
+    found = {"features": np.ones((patches, width), dtype=np.float32)}
+    return found if coords is None else found | {"coords": np.zeros((coords, 2))}
+
+
+_SLIDES = ("slides.csv", 2)
+PLANTS += [
+    Plant("C071", slides([("a.pt", b"")]), *_SLIDES, "features"),
+    Plant("C072", slides([("a.csv", b"")]), *_SLIDES, "features"),
+    Plant("C073", slides([("a.safetensors", bag())], mpp=40), *_SLIDES, "mpp"),
+    Plant("C073", slides([("a.safetensors", bag())], mpp=0), *_SLIDES, "mpp"),
+    Plant("C074", slides([("a.safetensors", bag(0))]), *_SLIDES, "features"),
+    Plant("C074", slides([("a.safetensors", bag(3, 4, 2))]), *_SLIDES, "features"),
+    Plant("C074", slides([("a.safetensors", {"x": np.ones(3)})]), *_SLIDES, "features"),
+    Plant("C074", slides([("a.safetensors", b"\xff" * 40)]), *_SLIDES, "features"),
+    Plant(
+        "C075",
+        slides([(f"{n}.safetensors", bag(2, width)) for n, width in enumerate((8, 4, 4))]),
+        *_SLIDES,
+        "features",
     ),
 ]

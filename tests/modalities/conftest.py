@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import io
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -12,6 +13,8 @@ from pydicom.uid import UID, DigitalMammographyXRayImageStorageForPresentation
 from sequela.modalities import preparation
 from sequela.simulation.encoding import UIDS, encode_pixels
 from sequela.simulation.settings import TransferSyntax
+
+sys.path.append(str(Path(__file__).parent))  # tiny_slides.py
 
 Pixels = np.ndarray
 

@@ -9,6 +9,7 @@ from sequela.cohort.findings import Finding, finding
 from sequela.cohort.image_checks import file_findings
 from sequela.cohort.manifest import FILE_NAME, Manifest
 from sequela.cohort.molecular import molecular_findings
+from sequela.cohort.slide_checks import slide_findings
 from sequela.cohort.tables import Table, read_tables
 from sequela.cohort.time_checks import time_findings
 from sequela.errors import SequelaError
@@ -37,6 +38,8 @@ def checked_tables(folder: Path, manifest: Manifest) -> tuple[dict[str, Table], 
     for name, column in _FILES:
         if name in tables:
             findings += file_findings(tables[name], column, folder, manifest)
+    if "slides" in tables:
+        findings += slide_findings(tables["slides"], folder)
     files = [FILE_NAME, *(source.file for source in manifest.tables.values())]
     findings.sort(key=lambda item: (files.index(item.file), item.row or 0, item.code))
     if "texts" in tables:

@@ -270,6 +270,28 @@ RULES: dict[str, Rule] = {
         "mutation is told as 0 or 1, but other numbers stand here",
         "write 1 where the gene is mutated and 0 where it was looked at and is not",
     ),
+    # Slides.
+    "C071": Rule(
+        "the features are in a pickle, which could run code as it is read, so it never is",
+        "where you trust the file, write it as safetensors: safetensors.torch.save_file("
+        "{{'features': torch.load(FILE, weights_only=True)}}, NAME)",
+    ),
+    "C072": Rule(
+        "the features are neither in HDF5 (.h5) nor in safetensors",
+        "export them again as CLAM, TRIDENT or STAMP do, or as safetensors",
+    ),
+    "C073": Rule(
+        "not micrometres a pixel that a scanner makes ({least} to {most})",
+        "write 0.25 for 40 ×, 0.5 for 20 ×, or what the scanner's record says",
+    ),
+    "C074": Rule(
+        "the feature file {fault}",
+        "make it again, or take it out of the table",
+    ),
+    "C075": Rule(
+        "the feature file has {width} numbers a patch, {count} others have {usual}",
+        "make all features with one encoder",
+    ),
 }
 
 

@@ -18,7 +18,7 @@ from sequela.modalities.feature_file import SlideFeatures, read_header, write_fe
 from sequela.modalities.slide_bags import SlidePolicy
 from sequela.modalities.slide_picture import look_at_slide
 from sequela.modalities.tiling import TiledSlide, Tiling, read_tiles
-from sequela.progress import Progress
+from sequela.progress import Advance
 from sequela.storage import fingerprint
 from sequela.workers import Failure, Limits, each
 
@@ -121,7 +121,7 @@ class SlideEncoding:
         same = made.get("recipe") == self._recipe(slide)
         return row_of(patches, width, made) if same else None
 
-    def make(self, slides: Sequence[Slide], advance: Progress) -> dict[str, Row]:
+    def make(self, slides: Sequence[Slide], advance: Advance) -> dict[str, Row]:
         """The rows of slides whose files this makes, some slides at a time."""
         rows: dict[str, Row] = {}
         for first in range(0, len(slides), _TOGETHER):

@@ -28,11 +28,11 @@ from sequela.modalities.feature_file import (
     take_over,
 )
 from sequela.modalities.slide_bags import INDEX
-from sequela.progress import Progress, stage
+from sequela.progress import Advance, stage
 from sequela.storage import atomic, owned
 from sequela.workers import Failure, Limits, available_cores, each
 
-_LIMITS = Limits(memory=8 << 30, seconds=900)
+_LIMITS = Limits(memory=8 << 30, seconds=900.0)
 _SCHEMA = {
     **dict.fromkeys(("slide_id", "encoder", "encoder_hash", "failed"), pl.String),
     **dict.fromkeys(("patches", "width"), pl.Int64),
@@ -113,7 +113,7 @@ def _write_index(folder: Path, rows: Mapping[str, Row]) -> pl.DataFrame:
     return index
 
 
-def _adopted(slides: Sequence[Slide], work: Workplace, advance: Progress) -> dict[str, Row]:
+def _adopted(slides: Sequence[Slide], work: Workplace, advance: Advance) -> dict[str, Row]:
     """Rows of the slides whose features are given."""
     rows: dict[str, Row] = {}
     waiting: list[tuple[Slide, tuple[object, ...]]] = []

@@ -16,6 +16,7 @@ def auc_standard_error(
     question: Question,
     *,
     cluster: Int[np.ndarray, " row"] | None = None,
+    entry: Float[np.ndarray, " row"] | None = None,
 ) -> float:
     """The infinitesimal jackknife's, with the censoring weights estimated, not known.
 
@@ -25,6 +26,7 @@ def auc_standard_error(
         event: 0 censored, k >= 1 cause k.
         question: The cause and the horizon.
         cluster: Which rows belong to one patient.
+        entry: Days at which observation began; None for from the start.
 
     Source: Blanche et al. 2013; R riskRegression::Score, which it meets to 1e-9.
     """

@@ -17,13 +17,12 @@ from jaxtyping import Float, Num
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save_file
 
+from sequela.cohort.slide_checks import COORDS, FEATURES, PICKLES
 from sequela.errors import DataError, ResourceLimitError
 from sequela.storage import atomic
 
 HDF5_ENDINGS = (".h5", ".hdf5")
-PICKLE_ENDINGS = (".pt", ".pth", ".pkl", ".pickle")
 _METADATA_KEY = "sequela"
-_FEATURES, _COORDS = ("features", "feats"), "coords"
 _ENCODERS = ("encoder", "extractor", "patch_encoder", "model")
 _MOST_BYTES = 3 << 30
 _PICKLE = (
@@ -70,7 +69,7 @@ def read_features(path: Path) -> SlideFeatures:
     with _opened(path) as file:
         names = set(file.keys())
         name = _name_of_features(names)
-        coords = file.get_tensor(_COORDS) if _COORDS in names else None
+        coords = file.get_tensor(COORDS) if COORDS in names else None
         return checked(file.get_tensor(name), coords, _made(file))
 
 
@@ -88,7 +87,7 @@ def read_any_features(path: Path) -> SlideFeatures:
         DataError: If it is a pickle, of a form that we do not know, or damaged.
     """
     ending = path.suffix.lower()
-    if ending in PICKLE_ENDINGS:
+    if ending in PICKLES:
         raise DataError(_PICKLE)
     if ending in HDF5_ENDINGS:
         return _read_hdf5(path)
@@ -149,10 +148,10 @@ def _unbatched(array: np.ndarray) -> np.ndarray:
 
 
 def _name_of_features(names: set[str]) -> str:
-    for name in _FEATURES:
+    for name in FEATURES:
         if name in names:
             return name
-    raise DataError(f"holds neither {' nor '.join(_FEATURES)}")
+    raise DataError(f"holds neither {' nor '.join(FEATURES)}")
 
 
 def _opened(path: Path) -> Any:
@@ -193,7 +192,7 @@ def _read_hdf5(path: Path) -> SlideFeatures:
         with h5py.File(path, "r") as file:
             name = _name_of_features(set(file.keys()))
             features = _array(file, name)
-            coords = _array(file, _COORDS) if _COORDS in file else None
+            coords = _array(file, COORDS) if COORDS in file else None
             told = {**file.attrs, **file[name].attrs}
     except (OSError, KeyError, RuntimeError, ValueError, TypeError) as error:
         raise DataError("is damaged or no HDF5 file") from error

@@ -19,7 +19,11 @@ from sequela.errors import DataError
 
 _JPEG, _RGB, _YCBCR = 7, 2, 6
 _CACHED = 96 << 20
-_FAULTS = (tifffile.TiffFileError, ValueError, KeyError, IndexError, OSError, RuntimeError)
+TIFF_FAULTS = (
+    *(tifffile.TiffFileError, ValueError, KeyError, IndexError, OSError, RuntimeError),
+    *(TypeError, AttributeError, ZeroDivisionError, OverflowError),
+)
+"""What tifffile raises on broken files."""
 
 
 class JpegTiles:
@@ -92,7 +96,7 @@ def _span(start: int, length: int, end: int) -> slice:
 
 def plain_jpeg_levels(path: Path) -> dict[tuple[int, int], JpegTiles]:
     """The levels that are plain JPEG tiles, by width and height; none where the file is no TIFF."""
-    with contextlib.suppress(*_FAULTS):
+    with contextlib.suppress(*TIFF_FAULTS):
         pages = [
             page for page in tifffile.TiffFile(path).pages if isinstance(page, tifffile.TiffPage)
         ]

@@ -17,13 +17,13 @@ import openslide
 import tifffile
 from jaxtyping import UInt8
 
+from sequela.cohort.slide_checks import BELIEVABLE_MPP
 from sequela.errors import DataError, ResourceLimitError
-from sequela.modalities.jpeg_tiles import JpegTiles, plain_jpeg_levels
+from sequela.modalities.jpeg_tiles import TIFF_FAULTS, JpegTiles, plain_jpeg_levels
 
 _TILES_ALONE = {"aperio", "generic-tiff"}
 """Vendors whose levels are one TIFF page each, without overlap and without holes."""
 
-_BELIEVABLE = (0.05, 20.0)
 _SQUARE = 0.02
 _MOST_PIXELS = 100_000_000
 _NOT_A_SLIDE = "is not a slide: neither a format that OpenSlide knows, nor DICOM, nor a colour TIFF"
@@ -99,7 +99,7 @@ class SlideFile:
                         "is a TIFF without tiles, too large to be read as a whole"
                     )
                 pixels = page.asarray()
-        except (tifffile.TiffFileError, ValueError, OSError, KeyError, RuntimeError):
+        except TIFF_FAULTS:
             raise DataError(_NOT_A_SLIDE) from None
         return cls((Level(width, height, 1.0),), None, pixels, {})
 
@@ -149,7 +149,8 @@ def _mpp(properties: Mapping[str, str]) -> float | None:
     for name in (openslide.PROPERTY_NAME_MPP_X, openslide.PROPERTY_NAME_MPP_Y):
         with contextlib.suppress(KeyError, ValueError):
             found.append(float(properties[name]))
-    if len(found) < 2 or not all(_BELIEVABLE[0] <= value <= _BELIEVABLE[1] for value in found):
+    least, most = BELIEVABLE_MPP
+    if len(found) < 2 or not all(least <= value <= most for value in found):
         return None
     if abs(found[0] / found[1] - 1) > _SQUARE:
         raise DataError("its pixels are not square")

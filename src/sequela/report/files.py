@@ -65,6 +65,7 @@ def _figures(evidence: Evidence, drawn: Drawings) -> list[tuple[str, str]]:
         "calibrations": "calibration",
         "decisions": "net-benefit",
         "learning": "training",
+        "courses": "over-time",
     }
     for kind, name in names.items():
         for about, drawing in drawn[kind]:

@@ -19,6 +19,7 @@ from sequela.report.explanation import jpeg_uri, map_checks, read_examples
 from sequela.report.learning_curves import learning_figure
 from sequela.report.model_card import facts, is_synthetic, model_card, provenance
 from sequela.report.names import label
+from sequela.report.over_time import COLUMNS, COMPETING_COLUMNS, over_time_figure
 from sequela.report.protocol import duration, protocol_in_words
 from sequela.report.quality import image_quality
 from sequela.report.results import ModelResult, read_results
@@ -102,6 +103,7 @@ def _contents(evidence: Evidence, drawn: Drawings | None) -> dict[str, Any]:
         "level": f"{float((evaluation.get('settings') or {}).get('level') or 0.95) * 100:g}",
         "metrics": METRICS,
         "probability_metrics": PROBABILITY_METRICS,
+        "time_metrics": _time_metrics(results),
         "comparisons": sets,
         "headline": headline(results, sets),
         "protocol": protocol_in_words(evidence.config, evidence.split_settings, evaluation),
@@ -115,6 +117,12 @@ def _contents(evidence: Evidence, drawn: Drawings | None) -> dict[str, Any]:
         **_explanations(evidence),
         **(drawings(evidence, results) if drawn is None else drawn),
     }
+
+
+def _time_metrics(results: Sequence[ModelResult]) -> tuple[tuple[str, str, str], ...]:
+    """The columns of the table of all time; those of competing causes where some compete."""
+    competes = any(one.metrics["competing_c"].defined for one in results)
+    return (*COLUMNS, *COMPETING_COLUMNS) if competes else COLUMNS
 
 
 def _about(results: Sequence[ModelResult]) -> dict[str, Any]:
@@ -149,11 +157,14 @@ def _explanations(evidence: Evidence) -> dict[str, Any]:
 
 def drawings(evidence: Evidence, results: Sequence[ModelResult]) -> Drawings:
     """The figures of the page by kind: what each is about, and its SVG."""
-    curves, calibrations, decisions, learning = [], [], [], []
+    curves, calibrations, decisions, learning, courses = [], [], [], [], []
+    nodes = {node["name"]: node for node in evidence.evaluation.get("models", ())}
     for row, one in enumerate(_main_first(results)):
         if one.curves:
             drawing = survival_figure(one.curves, f"survival-{row}", one.label, one.endpoint)
             curves.append((one, drawing))
+        if drawing := over_time_figure(nodes[one.name], f"over-time-{row}", one.label):
+            courses.append((one, drawing))
         if one.calibration:
             drawing = calibration_figure(one.calibration, f"calibration-{row}", one.label)
             calibrations.append((one, drawing))
@@ -167,6 +178,7 @@ def drawings(evidence: Evidence, results: Sequence[ModelResult]) -> Drawings:
         "calibrations": calibrations,
         "decisions": decisions,
         "learning": learning,
+        "courses": courses,
     }
     # Matplotlib escapes the text it writes into an SVG.
     return {
