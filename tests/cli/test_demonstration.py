@@ -23,7 +23,7 @@ def test_a_demo_stopped_after_the_patients_goes_on_with_the_same_settings(
             (Path(words[1]) / "cohort.yaml").touch()
             raise KeyboardInterrupt
 
-    monkeypatch.setattr(demonstration, "_run", stopped_once)
+    monkeypatch.setattr(demonstration, "run", stopped_once)
     monkeypatch.setattr(demonstration, "_close", lambda *_: None)
     folder = tmp_path / "demo"
     with pytest.raises(KeyboardInterrupt):

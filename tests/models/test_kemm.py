@@ -199,3 +199,26 @@ def test_every_weight_learns() -> None:
         if weight.requires_grad and (weight.grad is None or not weight.grad.abs().sum())
     }
     assert idle == set()
+
+
+def test_in_a_shared_space_a_claim_looks_at_the_patches_that_are_like_it() -> None:
+    shape = SHAPE.evolve(patch=6)
+    torch.manual_seed(0)
+    model = Kemm(KemmConfig(dim=8, heads=2, hidden=4, shared_space=40.0, shape=shape), 4).eval()
+    batch = patients()
+    alike = torch.nn.functional.normalize(batch.claims, dim=2)
+    noise = torch.randn(PATIENTS, 5, 6) * 0.1
+    batch = replace(
+        batch,
+        patches=torch.cat([noise, alike[:, :2]], dim=1),
+        patch_mask=torch.ones((PATIENTS, 7), dtype=torch.bool),
+    )
+    with torch.no_grad():
+        looked = model.attention(batch)["slide"]
+    assert (looked[:, 0].argmax(dim=1) == 5).all()
+    assert (looked[:, 1].argmax(dim=1) == 6).all()
+
+
+def test_two_spaces_are_not_taken_for_one() -> None:
+    with pytest.raises(UsageError, match="one space"):
+        Kemm(KemmConfig(shared_space=1.0, shape=SHAPE), 4)

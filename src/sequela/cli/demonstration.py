@@ -30,7 +30,12 @@ def add_to(app: typer.Typer) -> None:
 
     @app.command()
     def demo(
-        folder: Annotated[Path, typer.Argument(help="Where to make it.")] = Path("sequela-demo"),
+        folder: Annotated[
+            Path, typer.Argument(help="Where to make it; `kemm` shows slides, genes and reports.")
+        ] = Path("sequela-demo"),
+        other: Annotated[
+            Path | None, typer.Argument(metavar="[KEMM-FOLDER]", help="Where `demo kemm` works.")
+        ] = None,
         patients: Annotated[int, typer.Option(help="How many synthetic patients.", min=60)] = 480,
         seed: Annotated[int, typer.Option(help="Another seed is another cohort.", min=0)] = _SEED,
     ) -> None:
@@ -39,12 +44,17 @@ def add_to(app: typer.Typer) -> None:
         Each step prints the command that it runs, so that you can run it on your own cohort. A
         demo that was stopped goes on where it stood.
         """
+        from sequela.cli.kemm_demonstration import NAME, walk_kemm
+
+        if str(folder) == NAME:
+            walk_kemm(app, other or Path("sequela-demo-kemm"), patients, seed)
+            return
         walk(app, folder, patients, seed)
 
 
 def walk(app: typer.Typer, folder: Path, patients: int, seed: int) -> None:
     """Run every step, saying the command, and end with the summary and the report's path."""
-    _claim(folder, f"patients={patients} seed={seed}")
+    claim(folder, f"patients={patients} seed={seed}")
     started = time.monotonic()
     cohort = folder / "cohort"
     # Before the patients: a demo stopped right after them must not go on with other settings.
@@ -52,9 +62,9 @@ def walk(app: typer.Typer, folder: Path, patients: int, seed: int) -> None:
         write_text(cohort / "sequela.yaml", packaged("demo.yaml"))
     if not (cohort / "cohort.yaml").exists():
         size = [f"simulation.patients={patients}", f"simulation.seed={seed}"]
-        _run(app, ["simulate", str(cohort), *size, *_SIMULATION])
+        run(app, ["simulate", str(cohort), *size, *_SIMULATION])
     for command in _WALK:
-        _run(app, [command, str(cohort)])
+        run(app, [command, str(cohort)])
     _close(cohort / "work", time.monotonic() - started)
 
 
@@ -70,7 +80,7 @@ _SIMULATION = (
 )
 
 
-def _claim(folder: Path, purpose: str) -> None:
+def claim(folder: Path, purpose: str) -> None:
     """Take a new folder, or go on in one that a demo of the same patients began."""
     mark = folder / _MARK
     if mark.is_file() and mark.read_text(encoding="utf-8") == purpose:
@@ -83,7 +93,8 @@ def _claim(folder: Path, purpose: str) -> None:
     write_text(mark, purpose)
 
 
-def _run(app: typer.Typer, words: list[str]) -> None:
+def run(app: typer.Typer, words: list[str]) -> None:
+    """Say a command and run it."""
     if not as_json.get():
         console.print(f"\n[bold]$ sequela {escape(shlex.join(words))}[/]", highlight=False)
     with muted():

@@ -58,9 +58,14 @@ class Asking(nn.Module):
         self.dropout = nn.Dropout(dropout)
         self.norm = nn.LayerNorm(dim)
 
-    def forward(self, queries: Masked, values: Masked) -> Masked:
+    def forward(
+        self,
+        queries: Masked,
+        values: Masked,
+        sought: Float[Tensor, "patient query feature"] | None = None,
+    ) -> Masked:
         """What the queries became; a patient without values has none of them."""
-        gathered = self.attention(queries.values, values.values, values.mask)
+        gathered = self.attention(queries.values, values.values, values.mask, sought)
         found = self.norm(queries.values + self.dropout(gathered))
         return Masked(found, queries.mask & values.mask.any(dim=1, keepdim=True))
 

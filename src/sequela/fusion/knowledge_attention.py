@@ -112,9 +112,18 @@ class FoldedAttention(nn.Module):
         queries: Float[Tensor, "patient query dim"],
         values: Float[Tensor, "patient patch feature"],
         mask: Bool[Tensor, "patient patch"],
+        sought: Float[Tensor, "patient query feature"] | None = None,
     ) -> Float[Tensor, "patient query dim"]:
-        """What each query gathers; zeros for a patient without values."""
-        folded = self.folded(queries)
+        """What each query gathers; zeros for a patient without values.
+
+        Args:
+            queries: Who asks.
+            values: What answers.
+            mask: Which of them are there.
+            sought: What a query looks for, in the values' own space; its product with a value is
+                added to their score.
+        """
+        folded = self._seeking(queries, sought)
         found = gather(rearrange(folded, "p q h f -> p (q h) f"), values, mask)
         by_head = rearrange(found, "p (q h) f -> p q h f", h=self.heads)
         weight = rearrange(self.value.weight, "(h w) f -> h f w", h=self.heads)
@@ -130,14 +139,19 @@ class FoldedAttention(nn.Module):
         weight = rearrange(self.key.weight, "(h w) f -> h w f", h=self.heads)
         return torch.einsum("pqhw,hwf->pqhf", by_head, weight) / math.sqrt(self.width)
 
+    def _seeking(self, queries: Tensor, sought: Tensor | None) -> Tensor:
+        folded = self.folded(queries)
+        return folded if sought is None else folded + sought[:, :, None]
+
     def weights(
         self,
         queries: Float[Tensor, "patient query dim"],
         values: Float[Tensor, "patient patch feature"],
         mask: Bool[Tensor, "patient patch"],
+        sought: Float[Tensor, "patient query feature"] | None = None,
     ) -> Float[Tensor, "patient query patch"]:
         """How much each query looks at each value, the mean over heads; zeros without values."""
-        folded = rearrange(self.folded(queries), "p q h f -> p (q h) f")
+        folded = rearrange(self._seeking(queries, sought), "p q h f -> p (q h) f")
         scores = _scores(folded, values, mask)
         weights = scores.softmax(dim=2).nan_to_num(0.0)
         return rearrange(weights, "p (q h) n -> p q h n", h=self.heads).mean(dim=2)

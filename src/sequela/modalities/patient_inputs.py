@@ -43,6 +43,18 @@ class PatientInputs:
             return self
         return replace(self, bags=SampledBags(self.bags, most, seed))
 
+    @property
+    def empty(self) -> int:
+        """How many patients have nothing of what is read; claims are of a cancer, not of them."""
+        there = np.zeros(len(self), dtype=bool)
+        for name, values in self.tables.items():
+            if name.endswith("_mask") and name != "claim_mask":
+                there |= values.flatten(1).any(dim=1).numpy()
+        left = np.flatnonzero(~there).tolist()
+        if self.bags is None:
+            return len(left)
+        return sum(not len(self.bags.bag(self.patients[row])) for row in left)
+
     def __getitem__(self, index: int, /) -> Sample:
         return self.batch(np.array([index]))
 

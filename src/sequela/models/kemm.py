@@ -34,6 +34,7 @@ class Kemm(nn.Module):
         super().__init__()
         if config.shape is None:
             raise UsageError("the shape of the data is not known", hint="resolve it before")
+        _require_one_space(config)
         self.config, dim, shape = config, config.dim, config.shape
         self.sources = tuple(name for name in SOURCES if name in config.reads)
         self.groups = _groups(config)
@@ -128,7 +129,8 @@ class Kemm(nn.Module):
             queries = self._queries(name, report, claims, batch)
             asking = self.asking[name]
             assert isinstance(asking, Asking)  # noqa: S101
-            found = asking.attention.weights(queries.values, values.values, values.mask)
+            sought = self._sought(name, report, queries, batch)
+            found = asking.attention.weights(queries.values, values.values, values.mask, sought)
             first = report.values.shape[1]
             where = slice(first, first + claims.values.shape[1])
             maps[name] = found[:, where] * queries.mask[:, where, None]
@@ -194,15 +196,41 @@ class Kemm(nn.Module):
             return Masked(own.values + self.knowledge(knowledge.mean())[:, None], own.mask)
         return own
 
+    def _sought(
+        self, name: str, report: Masked, queries: Masked, batch: Batch
+    ) -> Float[Tensor, "patient query feature"] | None:
+        """Each claim's own vector where patches live in the same space; zeros for other queries."""
+        config = self.config
+        off = not config.shared_space or config.claims == "none" or config.kecm != "query"
+        if name != "slide" or off or batch.claims is None or batch.patches is None:
+            return None
+        own = config.shared_space * nn.functional.normalize(batch.claims, dim=2)
+        before = report.values.shape[1]
+        after = queries.values.shape[1] - before - own.shape[1]
+        return nn.functional.pad(own, (0, 0, before, after))
+
     def _asked(
         self, name: str, values: Masked, report: Masked, claims: Masked, batch: Batch
     ) -> Masked:
-        state: Masked = self.asking[name](self._queries(name, report, claims, batch), values)
+        queries = self._queries(name, report, claims, batch)
+        sought = self._sought(name, report, queries, batch)
+        state: Masked = self.asking[name](queries, values, sought)
         if self.config.kecm == "gate" and self.knowledge is not None:
             mean = self._knowledge(name, report, claims, batch).mean()
             gate = 2 * torch.sigmoid(self.knowledge(mean))
             return Masked(state.values * gate[:, None], state.mask)
         return state
+
+
+def _require_one_space(config: KemmConfig) -> None:
+    shape = config.shape
+    if config.shared_space and shape and shape.patch and shape.patch != shape.text:
+        raise UsageError(
+            f"model.shared_space says that patches and claims are encoded into one space, but a "
+            f"patch has {shape.patch} numbers and a claim {shape.text}",
+            hint="set `knowledge` to the text encoder that belongs to the slide encoder, or "
+            "model.shared_space=0",
+        )
 
 
 def _groups(config: KemmConfig) -> tuple[str, ...]:

@@ -35,6 +35,9 @@ class KemmConfig(Settings):
         hidden: Width inside the network of a gene set.
         adapter: What patch features pass before they are asked: `linear` folds into the queries
             and costs nothing; `relu` is the non-linear one of other models.
+        shared_space: How strongly a claim looks for patches like its own vector, where the slide
+            encoder and the text encoder were trained into one space, as CONCH and PLIP are; 0
+            leaves all of it to be learned.
         dropout: Share of activations dropped in training.
         modality_dropout: Chance that a modality is hidden from a training step, for each patient.
         skip: Covariates that pass the network by, with a Cox model's weights.
@@ -59,6 +62,7 @@ class KemmConfig(Settings):
     layers: int = Field(default=1, ge=0)
     hidden: int = Field(default=16, ge=1)
     adapter: Literal["linear", "relu"] = "linear"
+    shared_space: float = Field(default=0.0, ge=0)
     dropout: float = Field(default=0.25, ge=0, lt=1)
     modality_dropout: float = Field(default=0.1, ge=0, lt=1)
     skip: tuple[Literal["clinical", "genes"], ...] = ("clinical", "genes")
@@ -72,6 +76,10 @@ class KemmConfig(Settings):
     def _heads_fit(self) -> KemmConfig:
         if self.dim % self.heads:
             raise ValueError(f"dim ({self.dim}) is no multiple of heads ({self.heads})")
+        if self.shared_space and self.adapter != "linear":
+            raise ValueError(
+                "shared_space compares claims with patches as they are: adapter linear"
+            )
         if not self.reads and self.claims == "none":
             raise ValueError("a model reads something; reads is empty and claims are none")
         return self
