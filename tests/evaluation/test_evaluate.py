@@ -50,7 +50,7 @@ def test_every_metric_is_there_with_an_interval(
         kinds = ("event", "event_free", "competing", "excluded")
         assert sum(row[kind] for row in table for kind in kinds) == counts["rows"]
     assert content["undefined"] == []
-    assert len(content["comparisons"]) == 2
+    assert len(content["comparisons"]) == 3
 
 
 def test_the_plain_auc_of_the_paper_protocol_is_that_of_the_test_rows(
@@ -100,7 +100,8 @@ def test_without_validation_rows_what_needs_them_is_undefined_and_says_so(
 def test_one_class_a_constant_risk_and_no_curve_are_undefined_not_zero(
     predictions: Predictions,
 ) -> None:
-    nobody = predictions.table.with_columns(event=pl.lit(0, dtype=pl.Int64))
+    judged = pl.when(pl.col("split") == "test")
+    nobody = predictions.table.with_columns(event=judged.then(0).otherwise(pl.col("event")))
     model = content_of(Predictions(nobody, predictions.provenance))["models"][0]
     values = {name: one["value"] for name, one in model["metrics"].items()}
     assert set(values.values()) == {None}

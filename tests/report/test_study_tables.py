@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from conftest import comparison, estimate, model
+from evaluations import comparison, estimate, model
 
 from sequela.report.estimates import Estimate
 from sequela.report.lumin_tables import lumin_tables

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from conftest import tiny_configuration
+from tiny_runs import tiny_configuration
 
 from sequela.encoders.text import TextEncoder, TextEncoderConfig, require_fit
 from sequela.errors import LeakageError, UsageError

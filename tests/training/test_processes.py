@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 import torch
 import yaml
-from conftest import tiny_configuration
+from tiny_runs import tiny_configuration
 from together import environments, together
 from toys import MACHINE, QUICK, toy_fit
 

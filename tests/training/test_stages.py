@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import simulated, tiny_configuration
+from tiny_runs import simulated, tiny_configuration
 
 from sequela.cli.main import main as command_line
 from sequela.errors import DataError, LockedError, UsageError

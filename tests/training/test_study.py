@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 import yaml
-from conftest import TINY
+from tiny_runs import TINY
 
 from sequela.errors import DataError, UsageError
 from sequela.evaluation.predictions import Predictions

@@ -7,14 +7,20 @@ import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
+from typing import NoReturn
 
+import typer
 from rich.console import Console, RenderableType
 from rich.markup import escape
 
 from sequela.errors import SequelaError
+from sequela.redaction import without_paths
 
 as_json: ContextVar[bool] = ContextVar("as_json", default=False)
 silent: ContextVar[bool] = ContextVar("silent", default=False)
+spoken: ContextVar[tuple[str, ...]] = ContextVar("spoken", default=())
+"""The words of the command line, whose absolute paths no message repeats."""
+
 _muted: ContextVar[bool] = ContextVar("muted", default=False)
 
 
@@ -46,13 +52,27 @@ def answer(facts: Mapping[str, object], *lines: RenderableType) -> None:
 
 
 def complain(error: SequelaError) -> None:
-    """Print an error on stderr: what, where, and what to do."""
+    """Print an error on stderr, without absolute paths: what, where, and what to do."""
+    message, hint = _shown(error.message), _shown(error.hint)
+    items = [_shown(item) for item in error.items]
     if as_json.get():
-        sys.stderr.write(json.dumps(error.as_json(), ensure_ascii=False) + "\n")
+        told = {"code": error.code, "message": message, "hint": hint, "items": items}
+        sys.stderr.write(json.dumps(told, ensure_ascii=False) + "\n")
         return
     console = Console(stderr=True)
-    console.print(f"[bold red]error:[/] {escape(error.message)}", highlight=False, soft_wrap=True)
-    for item in error.items:
+    console.print(f"[bold red]error:[/] {escape(message)}", highlight=False, soft_wrap=True)
+    for item in items:
         console.print(f"  {escape(item)}", highlight=False, soft_wrap=True)
-    if error.hint:
-        console.print(f"[bold]mend:[/] {escape(error.hint)}", highlight=False, soft_wrap=True)
+    if hint:
+        console.print(f"[bold]mend:[/] {escape(hint)}", highlight=False, soft_wrap=True)
+
+
+def end_with(error: SequelaError) -> NoReturn:
+    """End a command whose answer is printed already; to a program, tell the error as well."""
+    if as_json.get() and not _muted.get():
+        complain(error)
+    raise typer.Exit(error.exit_code)
+
+
+def _shown(text: str) -> str:
+    return without_paths(text, spoken.get())

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 from rich.markup import escape
 
-from sequela.cli.answers import answer
+from sequela.cli.answers import answer, end_with
 from sequela.cli.words import (
     CohortFolder,
     Config,
@@ -92,7 +92,13 @@ def check(cohort: CohortFolder) -> None:
         f"{errors} error(s), {warnings} warning(s); {after}",
     )
     if errors:
-        raise typer.Exit(DataError.exit_code)
+        end_with(
+            DataError(
+                f"{errors} error(s) in the cohort",
+                hint="mend each as its finding says, and check again",
+                items=tuple(str(one) for one in findings if one.severity == "error"),
+            )
+        )
 
 
 def audit(
@@ -132,7 +138,13 @@ def audit(
         f"{protocol.name}; each code has a page in docs/findings",
     )
     if audited.leaks:
-        raise typer.Exit(LeakageError.exit_code)
+        end_with(
+            LeakageError(
+                f"{facts['leaks']} leak(s) in the cohort or its split",
+                hint="mend each as its page in docs/findings says, and audit again",
+                items=tuple(str(one) for one in audited.findings),
+            )
+        )
 
 
 Source = Annotated[Path, typer.Argument(help="A folder, searched to any depth.")]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Sequence
+from contextlib import nullcontext
 from contextvars import copy_context
 from pathlib import Path
 from typing import Annotated
@@ -23,11 +24,13 @@ from sequela.cli import (
     numbers,
     runs,
     scrutiny,
+    selftest,
     studies,
 )
-from sequela.cli.answers import as_json, complain
+from sequela.cli.answers import as_json, complain, spoken
 from sequela.errors import InterruptedRunError, ResourceLimitError, SequelaError, UsageError
 from sequela.progress import quiet
+from sequela.redaction import withheld
 
 app = typer.Typer(
     name="sequela",
@@ -50,6 +53,7 @@ for room in (
     studies,
     keeping,
     scrutiny,
+    selftest,
 ):
     room.add_to(app)
 
@@ -100,8 +104,11 @@ def _run(words: list[str]) -> None:
     first = [word for word in _EVERYWHERE if word in words]
     words = first + [word for word in words if word not in _EVERYWHERE]
     as_json.set("--json" in first)
+    spoken.set(tuple(words))
+    libraries = nullcontext() if "--debug" in first else withheld(silently="--json" in first)
     try:
-        code = app(args=words, standalone_mode=False)
+        with libraries:
+            code = app(args=words, standalone_mode=False)
     except SequelaError as error:
         fail(error)
     except TyperException as error:

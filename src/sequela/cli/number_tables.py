@@ -55,6 +55,7 @@ def page(content: dict[str, Any], *, divided: bool = True) -> list[Table | str]:
         _patients(content),
         _performance(content),
         _probabilities(content),
+        _over_time(content),
         _recalibrated(content),
         _bounds(content),
         _spread(content),
@@ -102,6 +103,25 @@ def _probabilities(content: dict[str, Any]) -> Table:
     table = Table("model", *_OF_PROBABILITIES.values(), box=None, pad_edge=False)
     for model in content["models"]:
         cells = [stacked(model["metrics"][name]) for name in _OF_PROBABILITIES]
+        table.add_row(escape(model["name"]), *cells)
+    return table
+
+
+def _over_time(content: dict[str, Any]) -> Table:
+    """Numbers over all time, and of incidence where causes compete."""
+    competes = any(model.get("competing_risks") for model in content["models"])
+    heads = ["model", "integrated Brier", "its IPA", "days", "PH test p"]
+    heads += ["Wolbers C", "subdistr. HR", "Gray p"] if competes else []
+    table = Table(*heads, box=None, pad_edge=False)
+    for model in content["models"]:
+        found, rivals = model["over_time"], model["competing_risks"]
+        span = "–" if found["from"] is None else f"{found['from']:.0f}–{found['to']:.0f}"
+        test = model["risk_groups"].get("proportional_hazards") or {}
+        numbers = [stacked(found[name]) for name in ("integrated_brier", "integrated_ipa")]
+        cells = [*numbers, span, probability(test.get("p"))]
+        if rivals:
+            ratio = stacked(rivals["subdistribution_hazard_ratio"], digits=2)
+            cells += [stacked(rivals["concordance"]), ratio, probability(rivals["gray"]["p"])]
         table.add_row(escape(model["name"]), *cells)
     return table
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.markup import escape
 
-from sequela.cli.answers import answer
+from sequela.cli.answers import answer, end_with
 from sequela.cli.sources import read_mapping
 from sequela.errors import DataError, UsageError
 
@@ -42,7 +42,7 @@ def conformance(
     found = conform(values, data)
     answer(found.as_json(), *_conformance_lines(found))
     if found.missed:
-        raise typer.Exit(DataError.exit_code)
+        end_with(DataError("a value whose data are there is missed", hint="see the answer"))
 
 
 def lint_table(
@@ -83,7 +83,7 @@ def lint_table(
     found = linted(read_published_table(file, mapping, group=group), assumed)
     answer(found.as_json(), *_lint_lines(found))
     if found.contradictions:
-        raise typer.Exit(DataError.exit_code)
+        end_with(DataError("the table contradicts itself", hint="ask its authors; see the answer"))
 
 
 def _share(text: str) -> Span | None:

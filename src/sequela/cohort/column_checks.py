@@ -11,6 +11,7 @@ from sequela.cohort.findings import Finding, finding
 from sequela.cohort.manifest import FILE_NAME, Manifest
 from sequela.cohort.schema import SCHEMA, Column
 from sequela.cohort.tables import DATE, Table, raw
+from sequela.redaction import are_headings
 
 _NO_FILE_NAME = r"[/\\\p{Cc}]|^\."
 _CLOSE = 0.8
@@ -95,4 +96,5 @@ def _misspelt(table: Table) -> Iterator[Finding]:
         if close:
             yield finding("C011", table.file, None, name, close=close[0])
         elif table.name == "patients" and not table.shared:
-            yield finding("C051", table.file, None, name)
+            shown = name if are_headings(table.undeclared) else ""
+            yield finding("C051", table.file, None, shown)

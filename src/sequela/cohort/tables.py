@@ -12,6 +12,8 @@ import polars as pl
 from sequela.cohort.findings import Finding, finding
 from sequela.cohort.manifest import DAYS, FILE_NAME, Manifest, TableSource
 from sequela.cohort.schema import GENES, SCHEMA, Column, columns_of
+from sequela.errors import DataError
+from sequela.parquet import read_parquet
 from sequela.storage import atomic
 
 ROW = "__row"
@@ -137,8 +139,10 @@ def native_rows(
         return None, findings
     try:
         if path.suffix == ".parquet":
-            return pl.read_parquet(path).with_row_index(ROW, offset=1), []
+            return read_parquet(path).with_row_index(ROW, offset=1), []
         return _from_text(path, source.file)
+    except DataError:
+        return None, [finding("C004", source.file, format=_form(path), fault="it is broken")]
     except pl.exceptions.PolarsError as error:
         more = "more fields" in str(error)
         fault = "a row has more cells than the header" if more else "it is broken"

@@ -16,8 +16,12 @@ def auc_standard_error(
     question: Question,
     *,
     cluster: Int[np.ndarray, " row"] | None = None,
+    entry: Float[np.ndarray, " row"] | None = None,
 ) -> float:
     """The infinitesimal jackknife's, with the censoring weights estimated, not known.
+
+    For patients seen from the landmark on and one censoring curve; under delayed entry, and with a
+    curve for each landmark number, `over_time.Watched.auc` has it.
 
     Args:
         risk: Higher is worse.
@@ -25,6 +29,7 @@ def auc_standard_error(
         event: 0 censored, k >= 1 cause k.
         question: The cause and the horizon.
         cluster: Which rows belong to one patient.
+        entry: Days at which observation began; None for from the start.
 
     Source: Blanche et al. 2013; R riskRegression::Score, which it meets to 1e-9.
     """

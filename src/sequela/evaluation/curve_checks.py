@@ -25,13 +25,16 @@ def rising_curves(table: pl.DataFrame) -> list[str]:
 def contrary_curves(table: pl.DataFrame) -> list[str]:
     """Where a run's risk is the higher the better its predicted survival, with rows that show it.
 
-    They are taken to contradict each other where their rank correlation is positive by more than
-    chance would have it.
+    They are taken to contradict each other where their rank correlation is positive, by more than
+    chance would have it, at every day of the grid: curves that cross agree at some.
     """
     items: list[str] = []
     numbered = table.with_row_index("number")
     for _, run in numbered.group_by(RUN, maintain_order=True):
-        items += [item for name in survival_columns(table) for item in _contrary(run, name)]
+        found = [_contrary(run, name) for name in survival_columns(table)]
+        told = [part for part in found if part is not None]
+        if all(told):
+            items += [item for part in told for item in part]
     return items
 
 
@@ -41,11 +44,12 @@ def survival_columns(table: pl.DataFrame) -> list[str]:
     return sorted(names, key=lambda name: float(name.removeprefix("survival_")))
 
 
-def _contrary(run: pl.DataFrame, name: str) -> list[str]:
+def _contrary(run: pl.DataFrame, name: str) -> list[str] | None:
+    """The rows that show it, none where the two agree; None where the day tells nothing."""
     known = run.filter(pl.col(name).is_finite() & pl.col("risk").is_finite())
     count = len(known)
     if count < 3 or known[name].n_unique() < 2 or known["risk"].n_unique() < 2:
-        return []
+        return None
     agree = known.select(pl.corr("risk", name, method="spearman")).item()
     if agree <= min(0.99, max(_LEAST, 3 / count**0.5)):
         return []

@@ -10,12 +10,14 @@ from jaxtyping import Float
 
 from sequela.errors import UndefinedMetricError
 from sequela.evaluation.calibration import calibration_measures, forecast
+from sequela.evaluation.competing import competing_risks
 from sequela.evaluation.conformal import conformal_bounds
 from sequela.evaluation.curves import calibration_of, decision_curve_of, risk_histogram, roc_curve
 from sequela.evaluation.discrimination import auc_of, pairs_of
 from sequela.evaluation.estimate import Estimate, estimated
 from sequela.evaluation.evidence import OPTIMISTIC, evidence_of, marks_of, sampling_in_words
 from sequela.evaluation.outcome import Question
+from sequela.evaluation.over_time import over_time
 from sequela.evaluation.remapping import recalibrations
 from sequela.evaluation.rows import ModelRows, Rows
 from sequela.evaluation.runs import spread_of
@@ -28,6 +30,7 @@ from sequela.evaluation.stratification import (
     hazard_ratio,
     numbers_at_risk,
     outcome_counts,
+    proportionality,
     risk_groups,
 )
 from sequela.evaluation.threshold import RULE as THRESHOLD_RULE
@@ -64,6 +67,8 @@ def described(
         "spread": spread_of(model, metrics),
         **_threshold(model, question, settings.threshold),
         "concordance": _pairs(rows, question),
+        "over_time": over_time(rows, question, level=settings.level),
+        "competing_risks": competing_risks(model, question, settings),
         "risk_groups": _risk_groups(model, question, settings),
         "calibration": calibration_of(rows, question, settings),
         "recalibration": recalibrations(model, question, settings, resampler),
@@ -157,6 +162,7 @@ def _risk_groups(
         "groups": [_group(name, part, question, ticks, settings) for name, part in parts.items()],
         "hazard_ratio": ratio.as_json(),
         "log_rank": group_test(rows, groups, question.cause),
+        "proportional_hazards": proportionality(rows, groups, question.cause),
         "horizon_table": {"day": day, "rows": table},
     }
 

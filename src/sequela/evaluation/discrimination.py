@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-from jaxtyping import Bool, Float
+from jaxtyping import Bool, Float, Int
 
 from sequela.errors import UndefinedMetricError
 from sequela.evaluation.distribution import survival_at, whole_curves
@@ -51,8 +51,8 @@ def weighted_auc(
         case: How much each row counts as one with the event.
         control: How much it counts as one without.
     """
-    first, second = (np.flatnonzero(part.any(axis=1)) for part in (case, control))
-    second = second[np.argsort(risk[second], kind="stable")]
+    # Sorted asks find their place in what the processor has just read.
+    first, second = (_by_risk(risk, part) for part in (case, control))
     below = np.zeros((len(second) + 1, control.shape[1]))
     np.cumsum(control[second], axis=0, out=below[1:])
     ends = [np.searchsorted(risk[second], risk[first], side=side) for side in ("left", "right")]
@@ -62,6 +62,14 @@ def weighted_auc(
     wins += np.einsum("cr,cr->r", cases[tied], below[ends[1][tied]] - below[ends[0][tied]]) / 2
     pairs = cases.sum(axis=0) * below[-1]
     return np.divide(wins, pairs, out=np.full(len(pairs), np.nan), where=pairs > 0)
+
+
+def _by_risk(
+    risk: Float[np.ndarray, " row"], weight: Float[np.ndarray, "row resample"]
+) -> Int[np.ndarray, " some"]:
+    """The rows that weigh something in some resample, by ascending risk."""
+    heavy = np.flatnonzero(weight[:, 0] if weight.shape[1] == 1 else weight.any(axis=1))
+    return heavy[np.argsort(risk[heavy])]
 
 
 def auc_measure(question: Question) -> Measure:
@@ -110,7 +118,7 @@ def concordance_of(
     found = [pairs_of(rows.take(mask), question, pairs, horizon) for mask in rows.run_masks]
     if len(rows) <= _LARGEST_KERNEL:
         return measured(rows, _kernel_measure(question, pairs, horizon), resampler)
-    return _averaged(rows, found, resampler.resampling.level)
+    return averaged(rows, found, resampler.resampling.level)
 
 
 def antolini_of(
@@ -137,11 +145,11 @@ def antolini_of(
         levels = [survival_at(survival, grid, np.full(len(part), at)) for at in moments.tolist()]
         curves = np.stack(levels, axis=1)
         found.append(antolini(part.time, event, curves, moments, entry=part.late, horizon=until))
-    return _averaged(rows, found, level)
+    return averaged(rows, found, level)
 
 
-def _averaged(rows: Rows, found: Sequence[Concordance], level: float) -> Drawn:
-    """The mean over runs, with the interval of what each patient adds to it."""
+def averaged(rows: Rows, found: Sequence[Concordance], level: float) -> Drawn:
+    """The mean of a C over runs, with the interval of what each patient adds to it."""
     influence = np.zeros(len(rows))
     for mask, part in zip(rows.run_masks, found, strict=True):
         if part.influence is not None:
@@ -161,7 +169,15 @@ def pairs_of(
 ) -> Concordance:
     """C of the rows of one run, with its counts."""
     event = rows.event == question.cause
-    return concordance(rows.time, event, rows.risk, entry=rows.late, pairs=pairs, horizon=horizon)
+    return concordance(
+        rows.time,
+        event,
+        rows.risk,
+        entry=rows.late,
+        pairs=pairs,
+        horizon=horizon,
+        known_weights=False,
+    )
 
 
 def _kernel_measure(question: Question, pairs: TimeWeight, horizon: float | None) -> Measure:

@@ -39,7 +39,7 @@ from sequela.storage import write_json
 
 FORMAT = "sequela-evaluation"
 VERSION = 1
-COMPARED = ("auc", "harrell_c")
+COMPARED = ("auc", "harrell_c", "uno_c")
 
 
 @dataclass(frozen=True)
@@ -138,7 +138,7 @@ def compare(
     Args:
         predictions: Of two models or more, of one endpoint and split.
         settings: How to resample.
-        metric: `auc` or `harrell_c`.
+        metric: `auc`, `harrell_c` or `uno_c`.
 
     Raises:
         DataError: If a model's epoch was chosen on test, the models differ in their rows, or there

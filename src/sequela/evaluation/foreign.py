@@ -10,6 +10,8 @@ import polars as pl
 from sequela.errors import DataError, UsageError
 from sequela.evaluation.predictions import SCHEMA, Predictions, Provenance, is_ours
 from sequela.evaluation.rows import check_table
+from sequela.parquet import read_parquet
+from sequela.redaction import headings
 
 _REQUIRED = ("patient_id", "time", "event", "risk")
 _OPTIONAL = ("landmark", "entry", "split", "endpoint", "model", "variant", "repeat", "fold", "seed")
@@ -86,13 +88,13 @@ def read_column(
 def _read_text(path: Path) -> pl.DataFrame:
     try:
         table = (
-            pl.read_parquet(path)
+            read_parquet(path)
             if path.suffix == ".parquet"
             else pl.read_csv(path, infer_schema=False)
         )
     except FileNotFoundError:
         raise UsageError(f"there is no predictions table {path.name}") from None
-    except (pl.exceptions.ComputeError, pl.exceptions.NoDataError) as error:
+    except pl.exceptions.PolarsError as error:
         raise DataError(
             f"{path.name} cannot be read as a table", hint="write it as CSV with one header row"
         ) from error
@@ -115,7 +117,7 @@ def _mapped(table: pl.DataFrame, mapping: dict[str, str], name: str) -> pl.DataF
     if absent:
         raise DataError(
             f"{name} lacks the column(s) {', '.join(dict.fromkeys(absent))}",
-            hint=f"name its columns with the mapping; it has {', '.join(table.columns)}",
+            hint=f"name its columns with the mapping; it has {headings(table.columns)}",
         )
     present = {one: column for one, column in chosen.items() if column in table.columns}
     renamed = table.select(pl.col(column).alias(one) for one, column in present.items())

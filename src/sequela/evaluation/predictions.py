@@ -7,7 +7,10 @@ from pathlib import Path
 from typing import Literal
 
 import polars as pl
+from pydantic import ValidationError
 
+from sequela.errors import DataError
+from sequela.parquet import parquet_metadata, read_parquet
 from sequela.settings import Settings
 from sequela.storage import atomic
 
@@ -102,17 +105,27 @@ class Predictions:
 
     @classmethod
     def read(cls, path: Path) -> Predictions:
-        """Read a table that `write` wrote."""
-        metadata = pl.read_parquet_metadata(path)
-        provenance = Provenance.model_validate_json(metadata[_METADATA_KEY])
-        return cls(pl.read_parquet(path), provenance)
+        """Read a table that `write` wrote.
+
+        Raises:
+            DataError: If it is damaged.
+        """
+        try:
+            metadata = parquet_metadata(path)
+            provenance = Provenance.model_validate_json(metadata[_METADATA_KEY])
+            return cls(read_parquet(path), provenance)
+        except (DataError, ValidationError, KeyError) as error:
+            raise DataError(
+                f"{path.name} is damaged, or was not written by Sequela ({type(error).__name__})",
+                hint="make it again with `sequela predict`, or restore it",
+            ) from None
 
 
 def is_ours(path: Path) -> bool:
     """Whether a Parquet file carries the provenance that `Predictions.write` stores."""
     try:
-        return _METADATA_KEY in pl.read_parquet_metadata(path)
-    except pl.exceptions.ComputeError:
+        return _METADATA_KEY in parquet_metadata(path)
+    except DataError:
         return False
 
 

@@ -12,6 +12,7 @@ from statistics import median
 
 from sequela.errors import DataError, UsageError
 from sequela.evaluation.printed_numbers import Printed, Span, read_cell
+from sequela.redaction import headings
 
 PROPORTIONS = {
     "accuracy": ("acc",),
@@ -98,11 +99,11 @@ def read_published_table(
     header, lines = _lines(path)
     columns = _columns(header, mapping or {})
     if group and group not in header:
-        raise UsageError(f"{path.name} has no column {group}", hint=f"it has {', '.join(header)}")
+        raise UsageError(f"{path.name} has no column {group}", hint=f"it has {headings(header)}")
     read = {name: header.index(theirs) for name, theirs in columns.items()}
     if not read:
         raise DataError(
-            f"{path.name} has no column that we know: it has {', '.join(header)}",
+            f"{path.name} has no column that we know: it has {headings(header)}",
             hint="name them with --column OURS=THEIRS; see docs/lint-table.md for ours",
         )
     rows, unread = [], []

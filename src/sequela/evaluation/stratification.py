@@ -16,6 +16,7 @@ from sequela.survival.cox import ChiSquared, chi_squared_test, fit_cox
 from sequela.survival.cox_likelihood import exposure, partial_likelihood, score_residuals
 from sequela.survival.kaplan_meier import kaplan_meier
 from sequela.survival.log_rank import log_rank
+from sequela.survival.proportional_hazards import proportional_hazards
 
 RULE = "at or above the median risk of the validation rows of the same run is high"
 STATED = "at or above the threshold that the owner of the predictions states is high"
@@ -113,6 +114,23 @@ def group_test(rows: Rows, groups: RiskGroups, cause: int) -> dict[str, object]:
     except UndefinedMetricError as error:
         return chi_squared_json(None, "", error.message)
     return chi_squared_json(test, method, "")
+
+
+def proportionality(rows: Rows, groups: RiskGroups, cause: int) -> dict[str, object]:
+    """Whether the hazard ratio of the groups stays the same over time.
+
+    Source: Grambsch & Therneau 1994; R survival::cox.zph.
+    """
+    try:
+        groups.require_both()
+        if not rows.one_row_a_patient:
+            raise UndefinedMetricError("rows of one patient are not independent")
+        test = proportional_hazards(
+            groups.high.astype(float)[:, None], rows.time, rows.event == cause, entry=rows.late
+        ).together
+    except UndefinedMetricError as error:
+        return chi_squared_json(None, "", error.message)
+    return chi_squared_json(test, "score test, Kaplan-Meier scale", "")
 
 
 def _robust_score(rows: Rows, groups: RiskGroups, cause: int) -> ChiSquared:

@@ -35,3 +35,30 @@ class GatedPooling(nn.Module):
         scores = self.score(gated).squeeze(2).masked_fill(~mask, -torch.inf)
         some = mask.any(dim=1, keepdim=True)
         return torch.where(some, scores, 0.0).softmax(dim=1) * some
+
+
+class Bag(nn.Module):
+    """A bag of anything to one vector: Linear-ReLU of each, then gated attention pooling.
+
+    Args:
+        feature: Width of what is in the bag.
+        dim: Width of the vector, and of the gate.
+        dropout: Share of the adapter's units dropped in training.
+    """
+
+    def __init__(self, feature: int, dim: int, dropout: float) -> None:
+        super().__init__()
+        self.adapter = adapter(feature, dim, dropout)
+        self.pool = GatedPooling(dim, dim)
+
+    def forward(
+        self, bag: Float[Tensor, "patient token feature"], mask: Bool[Tensor, "patient token"]
+    ) -> Float[Tensor, "patient dim"]:
+        """The weighted mean of the adapted; zeros for an empty bag."""
+        vector: Tensor = self.pool(self.adapter(bag), mask)
+        return vector
+
+
+def adapter(feature: int, dim: int, dropout: float) -> nn.Sequential:
+    """Linear-ReLU-dropout: what patch features pass first in most models of slides."""
+    return nn.Sequential(nn.Linear(feature, dim), nn.ReLU(), nn.Dropout(dropout))

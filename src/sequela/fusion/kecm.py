@@ -28,6 +28,11 @@ class Masked:
         """The same, these patients having none."""
         return replace(self, mask=self.mask & ~absent[:, None])
 
+    def mean(self) -> Float[Tensor, "patient dim"]:
+        """The mean of each patient's tokens; zeros for one without any."""
+        count = self.mask.sum(dim=1, keepdim=True).clamp(min=1)
+        return torch.einsum("pt,ptd->pd", self.mask.to(self.values), self.values) / count
+
 
 def joined(tokens: list[Masked]) -> Masked:
     """One row of tokens after the other."""

@@ -13,6 +13,7 @@ import polars as pl
 from sequela.cohort.tables import write_table
 from sequela.errors import DataError, UsageError
 from sequela.importers.import_report import ImportFinding, ImportReport
+from sequela.redaction import headings
 from sequela.storage import atomic, make_folder, require_space
 
 _REQUIRED = ("file", "exam", "side", "view")
@@ -89,7 +90,7 @@ def _read_labels(path: Path, columns: Mapping[str, str]) -> pl.DataFrame:
     lacking = [name for name in _REQUIRED if name not in table.columns]
     if lacking:
         raise DataError(
-            f"{path.name} lacks {', '.join(lacking)}; it has {', '.join(table.columns)}",
+            f"{path.name} lacks {', '.join(lacking)}; it has {headings(table.columns)}",
             hint="say which of its columns they are",
         )
     if "patient" not in table.columns:

@@ -11,11 +11,13 @@ from typing import Literal
 import polars as pl
 
 from sequela import workers
+from sequela.errors import DataError
 from sequela.importers import tcga_clinical, tcga_expression
 from sequela.importers.barcodes import Barcode, barcode_in
 from sequela.importers.import_report import ImportFinding
 from sequela.importers.spreadsheet import read_sheet
 from sequela.importers.tcga_expression import read_table
+from sequela.parquet import read_parquet
 
 TableKind = Literal["curated", "clinical", "matrix", "reports"]
 SampleKind = Literal["star", "report", "slide", "features"]
@@ -91,7 +93,7 @@ def _is_list(path: Path) -> bool:
 def _table(path: Path, barcode: Barcode | None) -> Found | _Refusal:
     try:
         head = _whole(path) if path.suffix in (".xlsx", ".parquet") else read_table(path, rows=20)
-    except (pl.exceptions.PolarsError, UnicodeDecodeError):
+    except (DataError, pl.exceptions.PolarsError, UnicodeDecodeError):
         return "unreadable", "not a table that can be read"
     if head is None:
         return "unreadable", "not an xlsx table that can be read"
@@ -140,7 +142,7 @@ def _rest(path: Path, head: pl.DataFrame) -> pl.DataFrame:
 def _whole(path: Path) -> pl.DataFrame | None:
     """A table that is no plain text; a stranger's xlsx is unpacked in a child process."""
     if path.suffix == ".parquet":
-        return pl.read_parquet(path).cast(pl.String)
+        return read_parquet(path).cast(pl.String)
     done = next(iter(workers.each(read_sheet, [(path, "TCGA-CDR")], workers=1)))
     return None if isinstance(done.value, workers.Failure) else done.value
 

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 import torch
-from jaxtyping import Float, UInt8
+from jaxtyping import Bool, Float, UInt8
 from torch import Tensor, nn
 
 from sequela.modalities.mammogram import PixelPolicy
@@ -93,11 +93,16 @@ def chance(pixels: UInt8[np.ndarray, "height width"], lesion: Lesion, cell: floa
         lesion: In its pixels.
         cell: Side of a cell of the map, in pixels.
     """
-    breast = pixels > _TISSUE
+    tissue = breast(pixels)
     rows, columns = np.indices(pixels.shape)
     reach = lesion.radius + cell / 2
     near = np.hypot(rows - lesion.row, columns - lesion.column) <= reach
-    return float((breast & near).sum() / max(breast.sum(), 1))
+    return float((tissue & near).sum() / max(tissue.sum(), 1))
+
+
+def breast(pixels: UInt8[np.ndarray, "height width"]) -> Bool[np.ndarray, "height width"]:
+    """Where a prepared image shows breast."""
+    return pixels > _TISSUE
 
 
 def shuffle_weights(model: nn.Module, seed: int) -> None:

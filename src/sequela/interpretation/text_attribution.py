@@ -53,44 +53,63 @@ def integrated_gradients(
     Raises:
         UsageError: If the model or the batch has no texts.
     """
-    encoder = getattr(model, "text", None)
-    if not isinstance(encoder, TextEncoder) or batch.tokens is None:
-        raise UsageError(
-            "token attribution needs a model and a batch with texts; one of them has none",
-            hint="explain a variant that reads texts, as lumin or st-r",
-        )
+    encoder = reads_texts(model, batch)
     nodes, shares = np.polynomial.legendre.leggauss(steps)
-    with evaluating(model), _images_read_once(model, batch), _path(encoder) as path:
+    with evaluating(model), images_read_once(model, batch), moving_embeddings(encoder) as path:
         baseline, whole = (_scored(model, batch, score, path, place) for place in (0.0, 1.0))
         gradient = torch.zeros(())
         for node, share in zip((nodes + 1) / 2, shares / 2, strict=True):
             gradient = gradient + share * _gradient(model, batch, score, path, float(node))
-    weights = torch.zeros(batch.tokens.shape, dtype=whole.dtype, device=whole.device)
-    if path.difference is not None and batch.text_mask is not None:
-        found = (gradient * path.difference).sum(dim=-1)
-        rows = weights[batch.text_mask]
-        rows[:, : found.shape[1]] = found.to(rows)
-        weights[batch.text_mask] = rows
+    weights = whole.new_zeros(tuple(batch.token_mask.shape))  # type: ignore[union-attr]
+    if path.difference is not None:
+        weights = placed((gradient * path.difference).sum(dim=-1), batch, weights)
     return TextAttribution(weights, whole, baseline)
 
 
+def reads_texts(model: nn.Module, batch: Batch) -> TextEncoder:
+    """The text encoder of a model.
+
+    Raises:
+        UsageError: If the model or the batch has no texts.
+    """
+    encoder = getattr(model, "text", None)
+    if not isinstance(encoder, TextEncoder) or batch.tokens is None or batch.text_mask is None:
+        raise UsageError(
+            "token attribution needs a model and a batch with texts; one of them has none",
+            hint="explain a variant that reads texts, as lumin or st-r",
+        )
+    return encoder
+
+
+def placed(
+    found: Float[Tensor, "text token"], batch: Batch, weights: Float[Tensor, "patient exam _"]
+) -> Float[Tensor, "patient exam _"]:
+    """The weights with those of the texts that are there, each at its patient and exam."""
+    rows = weights[batch.text_mask]
+    rows[:, : found.shape[1]] = found.to(rows)
+    weights[batch.text_mask] = rows
+    return weights
+
+
 @dataclass
-class _Path:
+class Walk:
     """Where on the way from padding to words the embeddings are, and what they were there."""
 
     place: float = 1.0
+    tokens: Int[Tensor, "text token"] | None = None
     embedded: Tensor | None = None
     difference: Tensor | None = None
 
 
 @contextmanager
-def _path(encoder: TextEncoder) -> Iterator[_Path]:
+def moving_embeddings(encoder: TextEncoder) -> Iterator[Walk]:
+    """The encoder with embeddings that stand on the path, and of which gradients can be asked."""
     embedding: Any = encoder.backbone.get_input_embeddings()  # type: ignore[operator]
-    path = _Path()
+    path = Walk()
 
     def move(module: Any, inputs: tuple[Any, ...], output: Tensor) -> Tensor:
         tokens: Int[Tensor, "text token"] = inputs[0]
-        words = _words(tokens, encoder.pad)
+        path.tokens, words = tokens, words_of(tokens, encoder.pad)
         padding = module.weight[encoder.pad].detach()
         path.difference = torch.where(words[:, :, None], output.detach() - padding, 0.0)
         path.embedded = output.detach() - (1 - path.place) * path.difference
@@ -103,7 +122,7 @@ def _path(encoder: TextEncoder) -> Iterator[_Path]:
         handle.remove()
 
 
-def _words(tokens: Int[Tensor, "text token"], pad: int) -> Bool[Tensor, "text token"]:
+def words_of(tokens: Int[Tensor, "text token"], pad: int) -> Bool[Tensor, "text token"]:
     """Every token but the first, the last and padding."""
     there = tokens != pad
     place = torch.arange(tokens.shape[1], device=tokens.device)
@@ -111,13 +130,13 @@ def _words(tokens: Int[Tensor, "text token"], pad: int) -> Bool[Tensor, "text to
     return there & (place > 0) & (place < last)
 
 
-def _scored(model: nn.Module, batch: Batch, score: Score, path: _Path, place: float) -> Tensor:
+def _scored(model: nn.Module, batch: Batch, score: Score, path: Walk, place: float) -> Tensor:
     path.place = place
     with torch.no_grad():
         return score(model(batch).logits)
 
 
-def _gradient(model: nn.Module, batch: Batch, score: Score, path: _Path, place: float) -> Tensor:
+def _gradient(model: nn.Module, batch: Batch, score: Score, path: Walk, place: float) -> Tensor:
     path.place, path.embedded = place, None
     with torch.enable_grad():
         total = score(model(batch).logits).sum()
@@ -127,7 +146,7 @@ def _gradient(model: nn.Module, batch: Batch, score: Score, path: _Path, place: 
 
 
 @contextmanager
-def _images_read_once(model: nn.Module, batch: Batch) -> Iterator[None]:
+def images_read_once(model: nn.Module, batch: Batch) -> Iterator[None]:
     """The image encoder's answer kept, since words do not change it."""
     encoder = getattr(model, "image", None)
     if encoder is None:

@@ -10,8 +10,16 @@ import torch
 from jaxtyping import Bool, Float, Int, UInt8
 from torch import Tensor
 
+from sequela.errors import UsageError
+
 CLAIM_MODALITIES = ("slide", "genes")
 """What a claim of background knowledge can speak of."""
+
+_FIELDS = {
+    "slide": ("patches", "patch_mask"),
+    "genes": ("genes", "gene_mask"),
+    "report": ("fields", "field_mask"),
+}
 
 
 @dataclass(frozen=True)
@@ -84,6 +92,27 @@ class Batch:
 
     def __len__(self) -> int:
         return len(self.day)
+
+    def measured(
+        self, modality: str
+    ) -> tuple[Float[Tensor, "patient value *dim"], Bool[Tensor, "patient value"]]:
+        """A modality's values, and which of them each patient has.
+
+        Args:
+            modality: `slide`, `genes`, `mutation`, `copy_number`, `report` or `clinical`.
+
+        Raises:
+            UsageError: If the batch has none of it.
+        """
+        values, mask = (
+            getattr(self, name) for name in _FIELDS.get(modality, (modality, f"{modality}_mask"))
+        )
+        if values is None or mask is None:
+            raise UsageError(
+                f"the model reads {modality}, and the batch has none",
+                hint="build the batch from inputs that hold what the model reads",
+            )
+        return values, mask
 
     def rows(self, start: int, stop: int) -> Batch:
         """Some of the patients, one after another."""

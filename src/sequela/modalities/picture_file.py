@@ -6,6 +6,7 @@ import io
 import struct
 from dataclasses import dataclass
 from pathlib import Path
+from tokenize import TokenError
 from typing import Literal
 
 import imagecodecs
@@ -110,7 +111,7 @@ def _png(data: bytes, white: White) -> Picture:
         raise DataError("is a PNG in colour or of few bits; 8 or 16 bits of grey are expected")
     try:
         stored = imagecodecs.png_decode(data)
-    except RuntimeError as error:
+    except (RuntimeError, ValueError) as error:  # libpng's own words may be no UTF-8
         raise DataError(f"is a broken PNG ({type(error).__name__})") from None
     return _picture(stored, white, "PNG")
 
@@ -129,7 +130,7 @@ def _npy(data: bytes, white: White) -> Picture:
             raise DataError(f"is an NPY of {len(shape)} axes and type {kind}; 2 axes are expected")
         _require_size(*shape)
         array = np.load(io.BytesIO(data), allow_pickle=False)
-    except (ValueError, EOFError, SyntaxError, TypeError) as error:
+    except (ValueError, EOFError, SyntaxError, TypeError, TokenError) as error:
         raise DataError(f"is a broken NPY ({type(error).__name__})") from None
     return _picture(_integers(array), white, "NPY")
 

@@ -34,9 +34,6 @@ BASELINE_WORDS: Mapping[BaselineName, str] = {
     "boosting": "gradient boosting of small trees on the same numbers, by Cox's likelihood",
 }
 
-_STRONG_RIDGE = 100.0
-"""For thirty components and a hundred events; it was set once, for all cohorts."""
-
 
 @dataclass(frozen=True)
 class KaplanMeierBaseline:
@@ -83,7 +80,7 @@ def fit_baseline(
     clinical: Mapping[str, Covariate],
     horizon: float | None = None,
     cause: int = 1,
-    ridge: float = 1.0,
+    ridge: float | None = 1.0,
 ) -> Baseline:
     """The baseline of that name, fitted on training patients.
 
@@ -94,7 +91,8 @@ def fit_baseline(
         clinical: Which covariates are used, and their kinds (`manifest.clinical`).
         horizon: Days within which risk is told; None for the last event.
         cause: The event of interest; others compete.
-        ridge: Penalty on squared log hazard ratios a standard deviation; stronger for genes.
+        ridge: Penalty on squared log hazard ratios a standard deviation; where genes
+            are read it is chosen by cross-validation within the training cases.
 
     Raises:
         DataError: If there is nothing to fit on: no covariate, or none that varies.
@@ -123,7 +121,7 @@ def fit_baseline(
                     "cox-expression reads genes, and the cohort has no gene table",
                     hint="choose cox-clinical, which reads covariates alone",
                 )
-            ridge = _STRONG_RIDGE
+            ridge = None
         case "boosting":
             numbers = Numbers.fit(inputs, clinical, texts=True)
             return BoostingBaseline.fit(numbers, inputs, train, cause=cause, horizon=horizon)

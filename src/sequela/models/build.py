@@ -14,13 +14,14 @@ from typing import Annotated, Any, TypeAlias, assert_never
 from pydantic import Discriminator, Tag, TypeAdapter
 from torch import nn
 
-from sequela.models import kemm_variants, lumin_variants
+from sequela.models import kemm_variants, lumin_variants, peers
 from sequela.models.baselines import BASELINE_WORDS
 from sequela.models.kemm import Kemm
 from sequela.models.kemm_config import KemmConfig
 from sequela.models.late_fusion import MEMBERS, STACKED, LateFusion, LateFusionConfig
 from sequela.models.lumin import Lumin, LuminConfig
 from sequela.models.mirai import Mirai, MiraiConfig
+from sequela.models.peer_config import PatientConfig, PeerConfig
 
 __all__ = [
     "VARIANTS",
@@ -29,6 +30,8 @@ __all__ = [
     "LuminConfig",
     "MiraiConfig",
     "ModelConfig",
+    "PatientConfig",
+    "PeerConfig",
     "build_model",
     "describe_variants",
     "model_config",
@@ -48,6 +51,7 @@ ModelConfig: TypeAlias = Annotated[
     Annotated[LuminConfig, Tag("lumin")]
     | Annotated[MiraiConfig, Tag("mirai")]
     | Annotated[KemmConfig, Tag("kemm")]
+    | Annotated[PeerConfig, Tag("peer")]
     | Annotated[LateFusionConfig, Tag("late-fusion")],
     Discriminator(_family),
 ]
@@ -83,6 +87,8 @@ def build_model(config: ModelConfig, logits: int, *, initial_weights: bool = Tru
             return Mirai(config, logits, initial_weights=initial_weights)
         case KemmConfig():
             return Kemm(config, logits)
+        case PeerConfig():
+            return peers.build_peer(config, logits)
         case LateFusionConfig():
             return LateFusion(config, logits, initial_weights=initial_weights)
         case _:
@@ -101,6 +107,9 @@ def variant(name: str, full: ModelConfig | None = None) -> ModelConfig:
     """
     if name in kemm_variants.CHANGES:
         return kemm_variants.kemm_variant(name, full if isinstance(full, KemmConfig) else None)
+    peer = peers.peer_variant(name, full if isinstance(full, PeerConfig) else None)
+    if peer is not None:
+        return peer.evolve(head=full.head) if isinstance(full, KemmConfig) else peer
     whole = full if isinstance(full, LuminConfig) else LuminConfig()
     if name in ("late-fusion", STACKED):
         images, texts = (lumin_variants.variant(member, whole) for member in MEMBERS)
@@ -120,14 +129,18 @@ def _mirai(full: LuminConfig) -> MiraiConfig:
 
 
 VARIANTS: Mapping[str, ModelConfig] = MappingProxyType(
-    {name: variant(name) for name in (*lumin_variants.CHANGES, *PEER_WORDS, *kemm_variants.CHANGES)}
+    {
+        name: variant(name)
+        for name in (*lumin_variants.CHANGES, *PEER_WORDS, *kemm_variants.CHANGES, *peers.WORDS)
+    }
 )
 
 
 def describe_variants() -> dict[str, str]:
     """Every name that can be trained: networks, then baselines."""
     networks = {name: lumin_variants.describe(name) for name in lumin_variants.CHANGES}
-    return networks | dict(PEER_WORDS) | dict(kemm_variants.WORDS) | dict(BASELINE_WORDS)
+    networks |= dict(PEER_WORDS) | dict(kemm_variants.WORDS) | dict(peers.WORDS)
+    return networks | dict(BASELINE_WORDS)
 
 
 def parameter_groups(model: nn.Module) -> dict[str, list[nn.Parameter]]:

@@ -16,6 +16,7 @@ from sequela.modalities.batch import Batch
 from sequela.models.gene_components import principal_directions
 from sequela.survival.cox import fit_cox
 from sequela.survival.followup import Followup
+from sequela.survival.ridge_choice import chosen_ridge
 
 
 class CoxSkip(nn.Module):
@@ -56,14 +57,15 @@ class CoxSkip(nn.Module):
         return torch.cat(parts, dim=1)
 
     @torch.no_grad()
-    def fit(self, batch: Batch, followup: Followup, cause: int, ridge: float) -> None:
+    def fit(self, batch: Batch, followup: Followup, cause: int, ridge: float | None) -> None:
         """Set directions and weights by training patients.
 
         Args:
             batch: All training patients.
             followup: Theirs.
             cause: The event of interest; others are censored here.
-            ridge: Penalty on squared log hazard ratios a standard deviation.
+            ridge: Penalty on squared log hazard ratios a standard deviation; None chooses it by
+                cross-validation.
         """
         if self.directions.numel() and batch.genes is not None and batch.gene_mask is not None:
             genes = (batch.genes * batch.gene_mask).double()
@@ -73,13 +75,10 @@ class CoxSkip(nn.Module):
         varying = np.ptp(features, axis=0) > 0
         if not varying.any():
             return
-        cox = fit_cox(
-            features[:, varying],
-            followup.time,
-            followup.event == cause,
-            entry=followup.entry,
-            ridge=ridge,
-        )
+        seen, struck = features[:, varying], followup.event == cause
+        if ridge is None:
+            ridge = chosen_ridge(seen, followup.time, struck, entry=followup.entry)
+        cox = fit_cox(seen, followup.time, struck, entry=followup.entry, ridge=ridge)
         weight, centre = np.zeros(len(varying)), np.zeros(len(varying))
         weight[varying], centre[varying] = cox.coefficients, cox.centre
         self.weight.copy_(torch.from_numpy(weight))

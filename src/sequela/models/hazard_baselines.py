@@ -14,6 +14,7 @@ from sequela.models.boosting import BoostedHazard
 from sequela.survival.cause_specific import StepHazard, incidence_of_steps
 from sequela.survival.cox import fit_cox
 from sequela.survival.followup import Followup
+from sequela.survival.ridge_choice import chosen_ridge
 
 
 @dataclass(frozen=True)
@@ -89,10 +90,12 @@ class CoxBaseline:
         *,
         cause: int,
         horizon: float | None,
-        ridge: float,
+        ridge: float | None,
     ) -> CoxBaseline:
-        """Fitted on training cases."""
+        """Fitted on training cases; a penalty of None is chosen among them."""
         values, rivals = numbers.of(inputs), (train.event > 0) & (train.event != cause)
+        if ridge is None:
+            ridge = chosen_ridge(values, train.time, train.event == cause, entry=train.entry)
         competing = CauseHazard.fit(values, train, rivals, ridge) if rivals.any() else None
         of_cause = CauseHazard.fit(values, train, train.event == cause, ridge)
         return cls(numbers, of_cause, competing, horizon)

@@ -164,7 +164,7 @@ class Kemm(nn.Module):
         return Masked(values, torch.zeros(values.shape[:2], dtype=torch.bool, device=values.device))
 
     def _values(self, name: str, batch: Batch) -> Masked:
-        values, mask = _measured(name, batch)
+        values, mask = batch.measured(name)
         encoder = self.encoders[name]
         if isinstance(encoder, PathwayEncoder):
             return Masked(*encoder(values, mask))
@@ -191,7 +191,7 @@ class Kemm(nn.Module):
         if self.config.kecm == "query":
             return joined([knowledge, own])
         if self.config.kecm == "bias" and self.knowledge is not None:
-            return Masked(own.values + self.knowledge(_mean(knowledge))[:, None], own.mask)
+            return Masked(own.values + self.knowledge(knowledge.mean())[:, None], own.mask)
         return own
 
     def _asked(
@@ -199,7 +199,7 @@ class Kemm(nn.Module):
     ) -> Masked:
         state: Masked = self.asking[name](self._queries(name, report, claims, batch), values)
         if self.config.kecm == "gate" and self.knowledge is not None:
-            mean = _mean(self._knowledge(name, report, claims, batch))
+            mean = self._knowledge(name, report, claims, batch).mean()
             gate = 2 * torch.sigmoid(self.knowledge(mean))
             return Masked(state.values * gate[:, None], state.mask)
         return state
@@ -221,15 +221,3 @@ def _encoder(name: str, config: KemmConfig) -> nn.Module:
         return nn.Sequential(nn.Linear(shape.patch, 2 * config.dim), nn.ReLU())
     genes = shape.genes[name]
     return PathwayEncoder(shape.membership(name), genes, config.hidden, config.dim, config.dropout)
-
-
-def _measured(name: str, batch: Batch) -> tuple[Tensor, Tensor]:
-    fields = {"slide": ("patches", "patch_mask")}.get(name, (name, f"{name}_mask"))
-    names = ("genes", "gene_mask") if name == "genes" else fields
-    values, mask = (getattr(batch, field) for field in names)
-    return values, mask
-
-
-def _mean(tokens: Masked) -> Float[Tensor, "patient dim"]:
-    count = tokens.mask.sum(dim=1, keepdim=True).clamp(min=1)
-    return torch.einsum("pt,ptd->pd", tokens.mask.to(tokens.values), tokens.values) / count

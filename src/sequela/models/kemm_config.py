@@ -39,7 +39,8 @@ class KemmConfig(Settings):
         modality_dropout: Chance that a modality is hidden from a training step, for each patient.
         skip: Covariates that pass the network by, with a Cox model's weights.
         components: Principal components of expression among them.
-        ridge: Penalty of that Cox model.
+        ridge: Penalty of that Cox model; None chooses it by cross-validation within the training
+            patients.
         skip_learned: Whether training changes these weights.
         shape: Of the data; filled in before the network is built.
         head: What the logits say; the 4-bin likelihood of the field is
@@ -62,7 +63,7 @@ class KemmConfig(Settings):
     modality_dropout: float = Field(default=0.1, ge=0, lt=1)
     skip: tuple[Literal["clinical", "genes"], ...] = ("clinical", "genes")
     components: int = Field(default=30, ge=1)
-    ridge: float = Field(default=100.0, ge=0)
+    ridge: float | None = Field(default=None, ge=0)
     skip_learned: bool = False
     shape: DataShape | None = None
     head: Annotated[HeadConfig, Field(discriminator="kind")] = PiecewiseHazardHeadConfig()

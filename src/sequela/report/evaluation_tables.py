@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from sequela.report.estimates import Estimate
+from sequela.report.over_time import COLUMNS, COMPETING_COLUMNS
 from sequela.report.protocol import duration
 from sequela.report.results import ModelResult, read_results
 from sequela.report.study_tables import study_tables
@@ -49,6 +50,7 @@ def evaluation_tables(evaluation: Mapping[str, Any]) -> tuple[Table, ...]:
     results = read_results(evaluation)
     found = (
         _performance(results, evaluation),
+        _over_time(results),
         _risk_groups(results),
         _subgroups(evaluation),
         *study_tables(evaluation),
@@ -81,6 +83,18 @@ def _performance(results: list[ModelResult], evaluation: Mapping[str, Any]) -> T
     return Table(
         "table-performance", caption, (Column("Model"), *counts, *_PERFORMANCE), rows, notes
     )
+
+
+def _over_time(results: list[ModelResult]) -> Table:
+    competes = any(one.metrics["competing_c"].defined for one in results)
+    wanted = (*COLUMNS, *COMPETING_COLUMNS) if competes else COLUMNS
+    columns = [Column(title.replace("’", "'"), key, style) for key, title, style in wanted]
+    rows: tuple[tuple[Cell, ...], ...] = tuple(
+        (one.label, *(one.metrics[column.key] for column in columns))
+        for one in results
+        if any(one.metrics[column.key].defined for column in columns)
+    )
+    return Table("table-over-time", "Over all time", (Column("Model"), *columns), rows, ())
 
 
 def _risk_groups(results: list[ModelResult]) -> Table:

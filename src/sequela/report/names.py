@@ -29,6 +29,7 @@ LABELS = {
     "resnet50": "ResNet-50",
     "auc": "AUC",
     "harrell_c": "Harrell's C",
+    "uno_c": "Uno's C",
 }
 
 

@@ -9,6 +9,7 @@ from typing import Any
 from sequela.report.calibration import Calibration, DecisionCurve, RiskBin
 from sequela.report.estimates import NOT_COMPUTED, Estimate
 from sequela.report.names import BASELINES, ORDER, label
+from sequela.report.over_time import numbers_over_time
 from sequela.report.survival_curves import Curve
 
 
@@ -123,7 +124,7 @@ def _result(node: Mapping[str, Any]) -> ModelResult:
 
 
 def _metrics(node: Mapping[str, Any], groups: Mapping[str, Any]) -> dict[str, Estimate]:
-    """The metrics, and the three numbers of the risk groups beside them."""
+    """The metrics, and the numbers of the risk groups and of all time beside them."""
     missing = str(groups.get("reason") or NOT_COMPUTED)
     metrics = {name: Estimate.of(value) for name, value in node.get("metrics", {}).items()}
     ratio = Estimate.of(groups.get("hazard_ratio"), reason=missing)
@@ -135,7 +136,7 @@ def _metrics(node: Mapping[str, Any], groups: Mapping[str, Any]) -> dict[str, Es
     reason = str(log_rank.get("reason") or missing)
     p = _optional(log_rank.get("p"))
     metrics["log_rank_p"] = Estimate(p, reason="" if p is not None else reason, marks=ratio.marks)
-    return metrics
+    return {**metrics, **numbers_over_time(node)}
 
 
 def _curve(node: Mapping[str, Any]) -> Curve:

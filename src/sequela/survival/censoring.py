@@ -110,7 +110,7 @@ def population(
         The distinct times of events, ascending; the number at each; n S after the last of them.
     """
     happened = np.flatnonzero(event & (time <= until))
-    happened = happened[np.argsort(time[happened], kind="stable")]
+    happened = happened[np.argsort(time[happened])]
     starts = np.flatnonzero(np.diff(time[happened], prepend=-np.inf))
     moments, whole = time[happened][starts], weight.sum(axis=0)
     if not len(moments):
@@ -134,7 +134,7 @@ def _sums_below(
     """The weight of the patients whose value is below each bound; bounds ascend."""
     place = np.searchsorted(bounds, values, side="right")
     inside = np.flatnonzero(place < len(bounds))
-    inside = inside[np.argsort(place[inside], kind="stable")]
+    inside = inside[np.argsort(place[inside])]
     starts = np.flatnonzero(np.diff(place[inside], prepend=-1))
     sums = np.zeros((len(bounds), weight.shape[1]))
     if len(starts):

@@ -10,7 +10,8 @@ from jaxtyping import Bool, Float, Int
 
 from sequela.errors import UndefinedMetricError
 from sequela.survival.comparable_pairs import Pairs, count_pairs
-from sequela.survival.risk_sets import distinct, risk_sets
+from sequela.survival.population_weights import PopulationWeights
+from sequela.survival.risk_sets import distinct
 
 TimeWeight = Literal["harrell", "uno"]
 
@@ -39,6 +40,21 @@ class Concordance:
     tied_time: float
     tied_both: float
     influence: Float[np.ndarray, " patient"] | None
+
+    @property
+    def weight(self) -> float:
+        """Of all comparable pairs together."""
+        return self.concordant + self.discordant + self.tied_risk
+
+    def moved_by(self, excess: Float[np.ndarray, " patient"]) -> Concordance:
+        """With an influence that counts how each patient moves the weights of pairs.
+
+        Args:
+            excess: How it moves the sum of what pairs won more than their share.
+        """
+        if self.influence is None:
+            raise ValueError("concordance was computed without influence=True")
+        return replace(self, influence=self.influence + excess / self.weight)
 
     def standard_error(self, cluster: Int[np.ndarray, " patient"] | None = None) -> float:
         """The infinitesimal jackknife's, summed over clusters where rows belong together.
@@ -78,6 +94,7 @@ def concordance(
     pairs: TimeWeight = "harrell",
     horizon: float | None = None,
     influence: bool = True,
+    known_weights: bool = True,
 ) -> Concordance:
     """C of a risk in O(n log n).
 
@@ -87,9 +104,13 @@ def concordance(
         risk: Higher is worse.
         entry: Days at which observation began; who enters at or after an event is not compared
             with it. None for from the start.
-        pairs: `harrell` counts every comparable pair once; `uno` weighs it by 1/G(t-)^2.
+        pairs: `harrell` counts every comparable pair once; `uno` weighs it by 1/G(t-)^2. With
+            delayed entry n S(t-) / Y(t) stands for 1/G(t-), and C is that of the population from
+            which patients entered, if entry tells nothing of the event.
         horizon: Events later than this day begin no pair; None for all.
         influence: Whether the standard error will be asked for, which doubles the time.
+        known_weights: Whether the influence takes Uno's weights as known, as R does; else it
+            counts that they were estimated on the same patients.
 
     Raises:
         UndefinedMetricError: If no pair is comparable.
@@ -98,10 +119,15 @@ def concordance(
     """
     begins = event if horizon is None else event & (time <= horizon)
     weight = begins.astype(float)
-    if pairs == "uno":
-        weight *= inverse_square(time, event, entry)
+    weights = PopulationWeights.of(time, event, entry) if pairs == "uno" else None
+    if weights is not None:
+        weight *= weights.of_events() ** 2
     counted = count_pairs(time, event, risk, weight, entry=entry, influence=influence)
-    return of_pairs(counted, _tied_events(time[begins], risk[begins]))
+    found = of_pairs(counted, tied_events(time[begins], risk[begins]))
+    if weights is None or known_weights or not influence:
+        return found
+    won, tied, total = counted.begun
+    return found.moved_by(weights.moved(2 * (won + tied / 2 - found.value * total)))
 
 
 def of_pairs(pairs: Pairs, tied_events: tuple[float, float]) -> Concordance:
@@ -133,25 +159,7 @@ def of_pairs(pairs: Pairs, tied_events: tuple[float, float]) -> Concordance:
     )
 
 
-def inverse_square(
-    time: Float[np.ndarray, " patient"],
-    event: Bool[np.ndarray, " patient"],
-    entry: Float[np.ndarray, " patient"] | None = None,
-) -> Float[np.ndarray, " patient"]:
-    """1/G(t-)^2 at each patient's time; whatever is not the event counts as censoring.
-
-    G(t-) is the share at risk at t over the share free of the event before t. So written it holds
-    for delayed entry too, where C then is that of the population from which patients entered, if
-    entry tells nothing of the event.
-    """
-    moments, place = distinct(time)
-    sets = risk_sets(time, event, entry=entry, moments=(moments, place))
-    at_risk = np.maximum(sets.at_risk, 1.0)
-    before = np.append(1.0, (1 - sets.events / at_risk).cumprod())[:-1]
-    return ((len(time) * before / at_risk) ** 2)[place]
-
-
-def _tied_events(
+def tied_events(
     time: Float[np.ndarray, " event"], risk: Float[np.ndarray, " event"]
 ) -> tuple[float, float]:
     """Pairs of events at one time: with different risks, with equal risks."""

@@ -67,14 +67,21 @@ def _opened(path: Path) -> Any:
 
 
 def _metadata(path: Path, file: Any) -> dict[str, Any]:
-    text = (file.metadata() or {}).get(_METADATA_KEY)
-    if text is None:
+    metadata = _parsed((file.metadata() or {}).get(_METADATA_KEY))
+    if metadata is None:
         raise DataError(
             f"{path.parent.name}/{path.name} holds weights, but not what they are for",
             hint="use a checkpoint that `sequela pretrain` or `sequela train` wrote",
         )
-    metadata: dict[str, Any] = json.loads(text)
     return metadata
+
+
+def _parsed(text: str | None) -> dict[str, Any] | None:
+    try:
+        content = json.loads(text or "")
+    except (ValueError, RecursionError):
+        return None
+    return content if isinstance(content, dict) else None
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ from sequela.encoders.frozen_text import encode_sentences
 from sequela.knowledge.background import Claim
 from sequela.knowledge.schema import FIELDS, StructuredReport
 from sequela.modalities.batch import CLAIM_MODALITIES
-from sequela.models.kemm_config import KemmConfig
+from sequela.models.peer_config import PatientConfig
 
 _SHUFFLED = 7  # seed of the control that gives every patient another's report
 
@@ -53,7 +53,7 @@ class Knowledge:
 
 
 def field_tables(
-    knowledge: Knowledge, patients: Sequence[str], config: KemmConfig
+    knowledge: Knowledge, patients: Sequence[str], config: PatientConfig
 ) -> dict[str, Tensor]:
     """`fields` and `field_mask` of these patients; a field that a report does not say is masked."""
     owners = list(patients)
@@ -75,7 +75,7 @@ def field_tables(
 
 
 def claim_tables(
-    knowledge: Knowledge, cancers: Sequence[str], config: KemmConfig
+    knowledge: Knowledge, cancers: Sequence[str], config: PatientConfig
 ) -> dict[str, Tensor]:
     """The claims about each patient's cancer, or about another one in that control."""
     of = [_claims(knowledge.claims, cancer, config) for cancer in cancers]
@@ -99,7 +99,7 @@ def claim_tables(
 
 
 def _claims(
-    claims: Mapping[str, tuple[Claim, ...]], cancer: str, config: KemmConfig
+    claims: Mapping[str, tuple[Claim, ...]], cancer: str, config: PatientConfig
 ) -> tuple[Claim, ...]:
     if config.claims != "wrong-cancer":
         return claims.get(cancer, ())

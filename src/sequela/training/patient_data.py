@@ -20,6 +20,7 @@ from sequela.modalities.patient_inputs import PatientInputs
 from sequela.modalities.slide_bags import BagSource, SlideBags
 from sequela.models.data_shape import DataShape
 from sequela.models.kemm_config import KemmConfig
+from sequela.models.peer_config import PatientConfig
 from sequela.training.knowledge_tables import Knowledge, claim_tables, field_tables
 
 BATCH_FIELD: Mapping[GeneTableName, tuple[str, str]] = {
@@ -153,15 +154,16 @@ class PatientSources:
             **{BATCH_FIELD[name][0]: name in self.scalers.genes for name in GENE_TABLES},
         }
 
-    def resolved(self, config: KemmConfig) -> KemmConfig:
+    def resolved(self, config: PatientConfig) -> PatientConfig:
         """The configuration, reading what there is, with the shape of the data."""
         width, fields = (0, 0) if self.knowledge is None else self.knowledge.shape
         patch = 0 if self.bags is None else self.bags.width
         claims = config.claims if self.knowledge and self.knowledge.claims else "none"
-        told = config.reads_of(self.there).evolve(claims=claims)
+        told = config.reads_of(self.there)
+        told = told.evolve(claims=claims) if isinstance(told, KemmConfig) else told
         return told.evolve(shape=self.scalers.shape(patch, fields, width))
 
-    def inputs(self, patients: Sequence[str], config: KemmConfig) -> PatientInputs:
+    def inputs(self, patients: Sequence[str], config: PatientConfig) -> PatientInputs:
         """The samples of these patients, with what `config` reads and no more."""
         tables = self.scalers.tables(self.cohort, patients)
         read = set(config.reads)

@@ -18,7 +18,7 @@ from sequela.errors import DataError, UsageError
 from sequela.evaluation.predictions import SCHEMA, Predictions, Provenance, survival_column
 from sequela.modalities.clinical import ClinicalScaler
 from sequela.modalities.text import TextSettings
-from sequela.models.build import KemmConfig, ModelConfig, build_model, model_config
+from sequela.models.build import ModelConfig, PatientConfig, build_model, model_config
 from sequela.models.heads import AdditiveHazardHead, BinaryHead, Head, head_from_state
 from sequela.models.removal import minus, removed
 from sequela.seal import seal, unseal
@@ -166,7 +166,7 @@ def _said(
         return baseline_answers(metadata, cases, project)
     machine = project.configuration.machine
     trained = load_trained(run, machine.torch_device())
-    if isinstance(trained.config, KemmConfig):
+    if isinstance(trained.config, PatientConfig):
         patients = [case.patient_id for case in cases]
         inputs = kept_sources(project, metadata).inputs(patients, trained.config)
         return answers_of(trained, inputs, machine)

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
 from torch import nn
 
 from sequela.errors import DataError
-from sequela.models.build import KemmConfig, ModelConfig, build_model
+from sequela.models.build import ModelConfig, PatientConfig, build_model
 from sequela.models.build import variant as variant_of
 from sequela.models.contrastive import load_aligned
 from sequela.models.heads import Head, fit_head
 from sequela.models.kemm import Kemm
+from sequela.models.mmp import SAMPLED, Mmp
 from sequela.progress import Advance
 from sequela.storage import fingerprint
 from sequela.training.checkpoint import read_tensors
@@ -57,7 +58,7 @@ def training(project: Project, variant: str, fold: Fold) -> Training:
     """
     configuration, settings = project.configuration, project.configuration.train
     config = variant_of(variant, project.model(fold))
-    if isinstance(config, KemmConfig):
+    if isinstance(config, PatientConfig):
         return _of_patients(project, variant, config, fold)
     tokenizer = project.tokenizer(fold) if config.text is not None else None
     clinical = ClinicalSource.fit(project, fold) if config.clinical else None
@@ -98,7 +99,7 @@ def training(project: Project, variant: str, fold: Fold) -> Training:
     return Training(task, purpose, metadata, tokenizer)
 
 
-def _of_patients(project: Project, variant: str, config: KemmConfig, fold: Fold) -> Training:
+def _of_patients(project: Project, variant: str, config: PatientConfig, fold: Fold) -> Training:
     """The same for a model of patients who are seen once."""
     settings, configuration = project.configuration.train, project.configuration
     objective = supervised(project, config, fold)
@@ -124,9 +125,13 @@ def _of_patients(project: Project, variant: str, config: KemmConfig, fold: Fold)
         **described(project),
     }
     torch.manual_seed(keyed_seed(settings.seed))
-    model = Kemm(config, objective.head.logits)
-    causes = len(getattr(objective.head, "causes", (1,)))
-    model.start(inputs.batch(rows), objective.followup[rows], project.target.cause, causes)
+    model = build_model(config, objective.head.logits)
+    if isinstance(model, Kemm):
+        causes = len(getattr(objective.head, "causes", (1,)))
+        whole = replace(inputs, bags=None).batch(rows)
+        model.start(whole, objective.followup[rows], project.target.cause, causes)
+    if isinstance(model, Mmp):
+        model.start(inputs.batch(rows, patches=SAMPLED))
     seen = inputs.sampled(configuration.slides.most, settings.seed)
     task = Fit(model, objective, seen, inputs, settings, configuration.machine)
     purpose = Purpose(configuration.as_values(), PREDICTED, identity)

@@ -1,0 +1,24 @@
+"""Dense layers that keep mean 0 and variance 1 by themselves (Klambauer et al., NeurIPS 2017)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import pairwise
+
+from torch import nn
+
+
+def self_normalising(widths: Sequence[int], dropout: float) -> nn.Sequential:
+    """Linear-SELU-alpha dropout for each pair of widths, weights of variance 1 / fan-in (eq. 2).
+
+    Args:
+        widths: Of what goes in, and of every layer.
+        dropout: Share of units dropped in training.
+    """
+    layers: list[nn.Module] = []
+    for wide, narrow in pairwise(widths):
+        linear = nn.Linear(wide, narrow)
+        nn.init.normal_(linear.weight, std=wide**-0.5)
+        nn.init.zeros_(linear.bias)
+        layers += [linear, nn.SELU(), nn.AlphaDropout(dropout)]
+    return nn.Sequential(*layers)

@@ -1,0 +1,70 @@
+"""Parquet from strangers: what it declares is checked, and a panic of the reader is an error."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import polars as pl
+
+from sequela.errors import DataError, ResourceLimitError
+
+_MOST_CELLS = 2_000_000_000
+
+
+def read_parquet(path: Path) -> pl.DataFrame:
+    """The table of a Parquet file.
+
+    Raises:
+        DataError: If the file is damaged.
+        ResourceLimitError: If it declares more cells than any cohort has.
+    """
+    with _without_words():
+        try:
+            lazy = pl.scan_parquet(path, glob=False)
+            columns = len(lazy.collect_schema())
+            rows = lazy.select(pl.len()).collect().item()
+            if rows * max(columns, 1) > _MOST_CELLS:
+                raise ResourceLimitError(
+                    f"{path.name} declares {rows:,} rows of {columns:,} columns",
+                    hint=f"at most {_MOST_CELLS:,} cells are read",
+                )
+            return pl.read_parquet(path, glob=False)
+        except (pl.exceptions.PolarsError, pl.exceptions.PanicException) as error:
+            raise DataError(
+                f"{path.name} is no Parquet file, or is damaged ({type(error).__name__})",
+                hint="write it again, or restore it",
+            ) from None
+
+
+def parquet_metadata(path: Path) -> dict[str, str]:
+    """What the file says of itself beside its table.
+
+    Raises:
+        DataError: If the file is damaged.
+    """
+    with _without_words():
+        try:
+            return pl.read_parquet_metadata(path)
+        except (pl.exceptions.PolarsError, pl.exceptions.PanicException) as error:
+            raise DataError(
+                f"{path.name} is no Parquet file, or is damaged ({type(error).__name__})",
+                hint="write it again, or restore it",
+            ) from None
+
+
+@contextmanager
+def _without_words() -> Iterator[None]:
+    """Within, nothing reaches the standard error: a panicking thread of the reader writes there."""
+    sys.stderr.flush()
+    kept, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
+    try:
+        os.dup2(nowhere, 2)
+        yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
+        os.close(nowhere)
