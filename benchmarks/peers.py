@@ -6,7 +6,8 @@
 Own re-implementations of the peers (sequela/models), on one patient with 331 gene sets and a bag
 of patches of width 1024. `survpath, loop` is SurvPath with 331 networks one after another, as
 published. A step is forward, backward and AdamW. Everything is interleaved in one run on one
-thread; `small` is KEMM as it comes (width 32), the others have the peers' width 256. A ratio is the median over repeats of CPU time by SurvPath's in the same repeat. Memory is
+thread; `small` is KEMM as it comes (width 32), the others have the peers' width 256. A ratio is
+the median over repeats of CPU time by SurvPath's in the same repeat. Memory is
 the growth of a forked child's peak resident set beyond the batch and the weights.
 """
 
