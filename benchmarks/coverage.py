@@ -1,10 +1,11 @@
 """How often intervals and bounds hold what they say, by simulation: a table and exit 1 on a miss.
 
-    python benchmarks/coverage.py [--cohorts 1000] [--patients 300] [--seed 7]
+    python benchmarks/coverage.py [--cohorts 1000] [--patients 300] [--seed 7] [--formulas]
 
 Every cohort is drawn anew from one law: a log hazard, a competing death, censoring of a third. The
 true numbers are known in closed form, or taken from a million patients of the same law. Intervals
-are those that `sequela evaluate` prints, from the same functions.
+are those that `sequela evaluate` prints, from the same functions. `--formulas` leaves out those
+that resample, and with them nearly all of the time.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ import sys
 from collections import defaultdict
 from collections.abc import Iterator
 from functools import cache, partial
+from typing import Any
 
 import numpy as np
 
@@ -24,6 +26,7 @@ from sequela.evaluation.conformal import conformal_bounds, lower_bounds
 from sequela.evaluation.delong import delong
 from sequela.evaluation.discrimination import auc, auc_of, concordance_of
 from sequela.evaluation.outcome import Question
+from sequela.evaluation.over_time import Watched, over_time
 from sequela.evaluation.predictions import Provenance
 from sequela.evaluation.recalibration import calibration_slope
 from sequela.evaluation.rows import ModelRows, Rows
@@ -31,6 +34,7 @@ from sequela.evaluation.threshold import Thresholds, threshold_measures
 from sequela.evaluation.uncertainty import Resampler, Resampling, measured
 from sequela.evaluation.utility import decision_curve
 from sequela.survival.aalen_johansen import aalen_johansen
+from sequela.survival.competing_concordance import competing_concordance
 from sequela.survival.concordance import concordance
 from sequela.survival.cox import fit_cox
 from sequela.survival.fine_gray import fit_fine_gray
@@ -114,6 +118,8 @@ def truth() -> dict[str, float]:
     uno = concordance(time, event == 1, lean, horizon=DAY, influence=False)
     some = rows_of(*(part[:200_000] for part in (time, event, lean, survival)))
     odds = CUT / (1 - CUT)
+    always = np.ones(count, dtype=bool)
+    brier, nobody = _integrated(time, event, survival)
     return {
         "kaplan-meier, log-log": float((disease > DAY).mean()),
         "restricted mean": float(np.minimum(disease, DAY).mean()),
@@ -127,6 +133,14 @@ def truth() -> dict[str, float]:
         "harrell c, jackknife": harrell.value,
         "harrell c": harrell.value,
         "uno c": uno.value,
+        "uno c, jackknife": concordance(disease, always, lean, horizon=DAY, influence=False).value,
+        "difference of two uno cs, jackknife": 0.0,
+        "competing c, jackknife": competing_concordance(
+            time, event, lean, pairs="harrell", horizon=DAY, influence=False
+        ).value,
+        "auc by the day, exact jackknife": auc(lean, case),
+        "integrated brier, jackknife": brier,
+        "integrated ipa, jackknife": 1 - brier / nobody,
         "accuracy": float((called == case).mean()),
         "sensitivity": float(called[case].mean()),
         "specificity": float(1 - called[~case].mean()),
@@ -144,7 +158,20 @@ def truth() -> dict[str, float]:
     }
 
 
-def intervals(generator: np.random.Generator, count: int) -> Iterator[tuple[str, Limits]]:
+def _integrated(time: np.ndarray, event: np.ndarray, survival: np.ndarray) -> tuple[float, float]:
+    """The mean Brier score over the grid, and that of the incidence, nobody being censored."""
+    scores, null = [], []
+    for column, day in enumerate(GRID.tolist()):
+        case = (event == 1) & (time <= day)
+        scores.append(((case - 1 + survival[:, column]) ** 2).mean())
+        null.append(case.mean() * (1 - case.mean()))
+    width = GRID[-1] - GRID[0]
+    return float(np.trapezoid(scores, GRID) / width), float(np.trapezoid(null, GRID) / width)
+
+
+def intervals(
+    generator: np.random.Generator, count: int, *, formulas: bool
+) -> Iterator[tuple[str, Limits]]:
     """Every interval of one new cohort."""
     covariates, time, event, _, _ = drawn(generator, count)
     yield from _of_curves(covariates, time, event)
@@ -153,6 +180,9 @@ def intervals(generator: np.random.Generator, count: int) -> Iterator[tuple[str,
     two = [rows_of(time, event, *predicted(generator, covariates)) for _ in range(2)]
     rows = two[0]
     yield from _by_formula(two)
+    yield from _over_all_time(two)
+    if formulas:
+        return
     for kind in ("percentile", "bca"):
         resampler = Resampler(Resampling(BOOTSTRAPS, 1, 0.95, kind))  # type: ignore[arg-type]
         for name, (low, high) in _bootstrapped(rows, resampler):
@@ -199,6 +229,28 @@ def _by_formula(two: list[Rows]) -> Iterator[tuple[str, Limits]]:
     yield "difference of two cs, jackknife", (gap - 1.96 * error, gap + 1.96 * error)
     slope = calibration_slope(rows, MADE, level=0.95)
     yield "slope, Wald", (slope.low, slope.high)
+
+
+def _over_all_time(two: list[Rows]) -> Iterator[tuple[str, Limits]]:
+    rows = two[0]
+    unos = [
+        concordance(
+            part.time, part.event == 1, part.risk, pairs="uno", horizon=DAY, known_weights=False
+        )
+        for part in two
+    ]
+    width = 1.96 * unos[0].standard_error()
+    yield "uno c, jackknife", (unos[0].value - width, unos[0].value + width)
+    gap, error = unos[0].less(unos[1])
+    yield "difference of two uno cs, jackknife", (gap - 1.96 * error, gap + 1.96 * error)
+    found = competing_concordance(rows.time, rows.event, rows.risk, horizon=DAY)
+    width = 1.96 * found.standard_error()
+    yield "competing c, jackknife", (found.value - width, found.value + width)
+    yield "auc by the day, exact jackknife", Watched.of(rows, 1).auc(DAY).limits(rows.patient, 0.95)
+    course: Any = over_time(rows, EVER, level=0.95)
+    for name in ("brier", "ipa"):
+        whole = course[f"integrated_{name}"]
+        yield f"integrated {name}, jackknife", (whole["low"], whole["high"])
 
 
 def _bootstrapped(rows: Rows, resampler: Resampler) -> Iterator[tuple[str, Limits]]:
@@ -259,12 +311,13 @@ def main() -> None:
     parser.add_argument("--cohorts", type=int, default=1000)
     parser.add_argument("--patients", type=int, default=300)
     parser.add_argument("--seed", type=int, default=7)
+    parser.add_argument("--formulas", action="store_true")
     options = parser.parse_args()
     generator = np.random.default_rng(options.seed)
     sides: dict[str, list[int]] = defaultdict(list)
     bounds, null, enclosed = [], [], []
     for _ in range(options.cohorts):
-        for name, (low, high) in intervals(generator, options.patients):
+        for name, (low, high) in intervals(generator, options.patients, formulas=options.formulas):
             if low is None or high is None:
                 sides[name].append(2)
                 continue

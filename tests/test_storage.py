@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import errno
+import itertools
 import json
 import os
 import subprocess
@@ -147,3 +148,50 @@ def test_a_job_that_cannot_fit_is_refused_before_it_starts(tmp_path: Path) -> No
     storage.require_space(tmp_path, 1)
     with pytest.raises(ResourceLimitError):
         storage.require_space(tmp_path, 1 << 62)
+
+
+@pytest.mark.parametrize("number", [errno.EIO, errno.ENOSPC])
+@pytest.mark.parametrize("call", ["fsync", "replace", "write"])
+def test_whichever_call_fails_the_old_file_stands_and_a_second_try_ends_as_the_first(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, call: str, number: int
+) -> None:
+    clean = {"a.json": {"n": 2}, "b.json": {"n": 3}}
+
+    def work(folder: Path) -> None:
+        for name, value in clean.items():
+            storage.write_json(folder / name, value)
+
+    work(tmp_path / "clean")
+    expected = {path.name: path.read_bytes() for path in (tmp_path / "clean").iterdir()}
+    failed = 0
+    for nth in range(8):
+        folder = tmp_path / f"{nth}"
+        storage.write_json(folder / "a.json", "old")
+        with monkeypatch.context() as patch:
+            fail_at(patch, call, nth, number)
+            try:
+                work(folder)
+            except (StorageError, ResourceLimitError):
+                failed += 1
+                assert (folder / "a.json").read_bytes() in (b'"old"\n', expected["a.json"])
+                assert not list(folder.glob("*.part"))
+        work(folder)
+        assert {path.name: path.read_bytes() for path in folder.iterdir()} == expected
+    assert failed == {"fsync": 4, "replace": 2, "write": 2}[call]
+
+
+def fail_at(patch: pytest.MonkeyPatch, call: str, nth: int, number: int) -> None:
+    """The nth call of one kind fails, the others do not."""
+    owner, name = {
+        "fsync": (os, "fsync"),
+        "replace": (Path, "replace"),
+        "write": (Path, "write_text"),
+    }[call]
+    real, calls = getattr(owner, name), itertools.count()
+
+    def failing(*arguments: object, **named: object) -> object:
+        if next(calls) == nth:
+            raise OSError(number, os.strerror(number))
+        return real(*arguments, **named)
+
+    patch.setattr(owner, name, failing)

@@ -42,6 +42,9 @@ WANTED: dict[str, tuple[str, ...]] = {
     "compare": ("FOLDER/predictions.parquet",),
     "report": ("FOLDER/predictions.parquet",),
     "conformance": ("--values", "FOLDER/values.json", "--data", "FOLDER"),
+    "deidentify": ("FOLDER", "--out", "OUT", "--key", "OUT.key"),
+    "convert": ("FOLDER/model.pt", "OUT.safetensors"),
+    "purge": ("FOLDER", "P-000"),
     "lint-table": ("FOLDER/table.csv",),
 }
 """What a command is given; a cohort folder if it is not named here."""
@@ -86,6 +89,7 @@ def test_a_missing_folder_is_told(name: str, tmp_path: Path) -> None:
 
 FILES = (
     *("cohort.yaml", "patients.csv", "outcomes.csv", "sequela.yaml", "study.yaml", "labels.csv"),
+    "model.pt",
     *("table.csv", "mapping.yaml", "values.json", "predictions.parquet", "bundle.json", "a.xml"),
     *(
         "work/predictions.parquet",

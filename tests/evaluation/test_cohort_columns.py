@@ -41,6 +41,15 @@ def test_the_vendor_is_that_of_the_last_exam_up_to_the_landmark(cohort: Cohort) 
     assert found["vendor"].to_list() == ["", "old", "new"] * len(seen)
 
 
+def test_receptor_status_is_a_declared_covariate_and_divides_the_patients(cohort: Cohort) -> None:
+    assert "receptor" in usual_columns(cohort)
+    table = column_of(cohort, "receptor", pl.DataFrame())
+    assert table is not None
+    assert table["patient_id"].to_list() == cohort.covariates["patient_id"].to_list()
+    assert set(table["receptor"].drop_nulls()) == {"negative", "positive"}
+    assert column_of(cohort, "year", pl.DataFrame()) is None  # no calendar date is stored
+
+
 def test_usual_columns_are_what_is_declared_and_varies(cohort: Cohort) -> None:
     usual = usual_columns(cohort)
     assert "vendor" in usual

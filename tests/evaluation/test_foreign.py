@@ -91,7 +91,7 @@ def test_our_own_file_keeps_its_provenance(tmp_path: Path, predictions: Predicti
 def test_a_broken_parquet_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "broken.parquet"
     path.write_bytes(b"PAR1 not really")
-    with pytest.raises(DataError, match="cannot be read"):
+    with pytest.raises(DataError, match="is no Parquet file, or is damaged"):
         read_predictions(path)
 
 

@@ -106,13 +106,14 @@ def test_folds_are_not_ranked_together_by_delong(predicted: Make) -> None:
     assert found["method"] == "patient bootstrap, paired; Holm"
 
 
+@pytest.mark.parametrize("metric", ["harrell_c", "uno_c"])
 def test_many_rows_are_compared_by_influence_as_few_are_by_resampling(
-    predicted: Make, monkeypatch: pytest.MonkeyPatch
+    predicted: Make, monkeypatch: pytest.MonkeyPatch, metric: str
 ) -> None:
     more = EvaluationSettings(bootstraps=600, curve_bootstraps=0)
-    resampled = compare([predicted(patients=400)], more, metric="harrell_c")["differences"][0]  # type: ignore[index]
+    resampled = compare([predicted(patients=400)], more, metric=metric)["differences"][0]  # type: ignore[index]
     monkeypatch.setattr(discrimination, "_LARGEST_KERNEL", 10)
-    found = compare([predicted(patients=400)], more, metric="harrell_c")
+    found = compare([predicted(patients=400)], more, metric=metric)
     ours = found["differences"][0]["difference"]  # type: ignore[index]
     assert found["method"] == "infinitesimal jackknife, paired; Holm"
     assert ours["value"] == pytest.approx(resampled["difference"]["value"], rel=1e-12)

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from sequela.errors import DataError
-from sequela.interpretation.explain import explain, in_words, outcomes, within
+from sequela.interpretation.explain import explain, furthest_off, in_words, outcomes, within
 from sequela.report import write_report
 from sequela.settings import validated
 from sequela.simulation.cohort import simulate
@@ -77,6 +77,18 @@ def test_notes_of_synthetic_patients_are_shown_and_nobody_is_named(project: Proj
         patient.patient_id for patient in project.cohort.patients if patient.patient_id in text
     ]
     assert not list(folder.glob("*.png"))
+    assert furthest_off(found)["words"] < 1e-3
+    assert all(patient["risks"][-1]["risk"] == patient["risk"] for patient in found["patients"])
+    assert found["parts"] == {}  # st-r joins nothing
+
+
+def test_how_far_sums_are_off_is_the_worst_of_the_patients() -> None:
+    words = {"score": 1.0, "baseline": 0.0, "sum": 0.5}
+    parts = {"score": 1.0, "baseline": 0.5, "weights": [["image@2", 0.25], ["varying", 0.25]]}
+    found = furthest_off(
+        {"patients": [{"words": {}, "parts": parts}, {"words": words, "parts": {}}]}
+    )
+    assert found == {"parts": 0.0, "words": 0.5}
 
 
 def test_the_report_shows_them(project: Project, tmp_path: Path) -> None:

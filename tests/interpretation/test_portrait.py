@@ -118,6 +118,36 @@ def test_notes_are_withheld_unless_they_may_be_shown(subject: Subject, tmp_path:
     assert not silent["withheld"]
 
 
+def test_weights_sum_to_what_they_explain(subject: Subject, tmp_path: Path) -> None:
+    found = portrait(replace(subject, show_texts=True), 0, tmp_path, "patient-1")
+    words, parts = found["words"], found["parts"]
+    assert words["sum"] == pytest.approx(words["score"] - words["baseline"], abs=1e-3)
+    assert len(parts["weights"]) == 12
+    total = sum(weight for _, weight in parts["weights"])
+    assert total == pytest.approx(parts["score"] - parts["baseline"], abs=1e-12)
+    assert words["score"] == pytest.approx(parts["score"], abs=1e-5)
+    for exam in found["exams"]:
+        pieces = [text for text, _ in exam["tokens"]]
+        assert [text for text, _ in exam["attention"]] == pieces
+        assert min(weight for _, weight in exam["attention"]) >= 0
+
+
+def test_gradient_attention_can_be_left_out(subject: Subject, tmp_path: Path) -> None:
+    found = portrait(replace(subject, show_texts=True, attention=False), 0, tmp_path, "patient-1")
+    assert all(exam["tokens"] and not exam["attention"] for exam in found["exams"])
+
+
+def test_what_a_visit_lacks_is_named(subject: Subject, tmp_path: Path) -> None:
+    first, _ = portrait(subject, 0, tmp_path, "patient-1")["exams"]
+    assert first["missing"] == ["L MLO", "R CC"]
+    (alone,) = portrait(subject, 1, tmp_path, "patient-2")["exams"]
+    assert alone["missing"] == ["L MLO", "R CC", "R MLO", "note"]
+
+
+def test_a_patient_without_a_note_has_no_words(subject: Subject, tmp_path: Path) -> None:
+    assert portrait(replace(subject, show_texts=True), 1, tmp_path, "patient-2")["words"] == {}
+
+
 def test_a_model_without_text_shows_the_note_without_weights(
     subject: Subject, tmp_path: Path
 ) -> None:
@@ -134,6 +164,14 @@ def test_the_checks_count_lesions_and_compare_with_shuffled_weights(subject: Sub
     names = [one["name"] for one in found["pointing"]]
     assert names[:2] == ["as trained", "weights shuffled"]
     assert found["pointing"][2]["hits"] == 3.0
+    assert found["pointing"][2]["share"]["value"] == 1.0
+    assert {one["patients"] for one in found["pointing"]} == {2}
+    for one in found["pointing"]:
+        assert 0 <= one["overlap"]["value"] <= 1
+    assert [one["name"] for one in found["beyond"]] == [
+        "as trained − weights shuffled",
+        "as trained − chance",
+    ]
     assert -1 <= found["likeness"] < 0.999
     assert not check_maps(subject, [0], {})["pointing"]
 

@@ -28,7 +28,7 @@ def write_slide(
     mpp: float | None = 0.5,
     levels: int = 2,
     compression: str | None = "jpeg",
-    photometric: str = "rgb",
+    coded: str = "ycbcr",
     tile: int | None = 64,
 ) -> Path:
     """A pyramid TIFF; generic to OpenSlide."""
@@ -38,8 +38,9 @@ def write_slide(
         for level in range(levels):
             file.write(
                 np.ascontiguousarray(picture[:: 2**level, :: 2**level]),
-                photometric=photometric,
+                photometric="rgb",
                 compression=compression,
+                compressionargs={"outcolorspace": coded} if compression == "jpeg" else None,
                 subfiletype=int(level > 0),
                 metadata=None,
                 **shape,

@@ -2,20 +2,28 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 import polars as pl
 import pytest
+import torch
 import yaml
+from torch import Tensor
 
 from sequela.cohort.protocol import ProtocolSettings
 from sequela.cohort.splits import SplitSettings
-from sequela.errors import LockedError
+from sequela.errors import LockedError, UsageError
 from sequela.knowledge.frozen import FrozenKnowledge
 from sequela.models.kemm_config import KemmConfig
+from sequela.models.peer_config import PeerConfig
+from sequela.training import supervision
 from sequela.training.configuration import Configuration
 from sequela.training.fitting import MachineSettings, TrainSettings
+from sequela.training.loop import fit
+from sequela.training.patient_data import PatientSources
 from sequela.training.patient_sources import fitted_sources
 from sequela.training.prediction import predict
 from sequela.training.preparation import prepare
@@ -93,11 +101,53 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Project:
 
 def test_kemm_and_its_rivals_are_trained_and_predict_in_one_table(project: Project) -> None:
     names = ("kemm", "shuffled-reports", "kemm-late-concat", "cox-clinical", "cox-expression")
+    names += ("snn", "text-only", "coxnet", "boosting-expression")
     for run in train_all(project, names):
         table = predict(run, project).table
         assert table["risk"].is_finite().all()
         assert set(table["split"]) == {"validation", "test"}
         assert (table.select(pl.selectors.starts_with("survival")).to_numpy() <= 1).all()
+
+
+def test_a_rival_of_slides_is_refused_where_there_are_none(project: Project) -> None:
+    with pytest.raises(UsageError, match="variant mcat reads slide features"):
+        train_all(project, ("mcat",))
+
+
+@dataclass(frozen=True)
+class Bags:
+    """Patches about two centres, fewer or more a patient; the last patient has none."""
+
+    width: int = 6
+
+    def bag(self, patient_id: str) -> Tensor:
+        row = int(patient_id[1:])
+        random = torch.Generator().manual_seed(row)
+        count = 0 if row == 59 else 3 + row % 5
+        centres = 5 * torch.eye(2, 6)[torch.arange(count) % 2]
+        return centres + torch.randn(count, 6, generator=random)
+
+
+@pytest.mark.parametrize("name", ["mmp", "cmta", "clam"])
+def test_a_rival_of_slides_is_trained_by_the_same_loop(
+    project: Project, name: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    def with_bags(project: Project, patients: Sequence[str]) -> PatientSources:
+        return replace(fitted_sources(project, patients), bags=Bags())
+
+    monkeypatch.setattr(supervision, "fitted_sources", with_bags)
+    config = PeerConfig(design="mmp", dim=8, hidden=4, heads=2, prototypes=2)
+    asked = replace(project, configuration=project.configuration.evolve(model=config))
+    prepared = supervision.training(asked, name, Fold())
+    start = {key: value.clone() for key, value in prepared.task.model.state_dict().items()}
+    fit(prepared.task, tmp_path / "state", lambda *_: None, lambda _: None)
+    after = prepared.task.model.state_dict()
+    assert any(not torch.equal(value, after[key]) for key, value in start.items())
+    assert all(value.isfinite().all() for value in after.values())
+    if name == "mmp":
+        found = start["prototypes"]
+        assert torch.cdist(found, 5 * torch.eye(2, 6)).amin(dim=1).max() < 0.6
+        assert torch.equal(after["prototypes"], found)
 
 
 def test_a_second_prediction_is_the_first(project: Project) -> None:

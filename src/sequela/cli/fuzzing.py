@@ -44,7 +44,7 @@ class Fate:
     """What became of reading a damaged file.
 
     Attributes:
-        outcome: read, refused or crash.
+        outcome: read, refused, memory or crash.
         reason: Of a crash, its kind and place; no text of it.
         seconds: How long reading took.
     """
@@ -68,6 +68,8 @@ def _outcome(trial: Trial, folder: Path) -> tuple[str, str]:
         READERS[trial.kind](trial.content(), folder)
     except SequelaError:
         return "refused", ""
+    except MemoryError:
+        return "memory", "asks for more memory than a reader may have"
     except BaseException as error:  # noqa: BLE001 - whatever leaves a reader is looked for
         frames = traceback.extract_tb(error.__traceback__)
         ours = [frame for frame in frames if "sequela" in Path(frame.filename).parts]

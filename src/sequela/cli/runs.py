@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -208,6 +209,7 @@ def explain(
     variant: Annotated[str, typer.Option("--variant", "-v", help="Whose predictions.")] = "lumin",
 ) -> None:
     """Show what predictions looked at: maps on the mammograms, words in the notes."""
+    from sequela.interpretation.explain import FILE_NAME, furthest_off
     from sequela.interpretation.explain import explain as explained
     from sequela.training.run import Run
 
@@ -215,9 +217,14 @@ def explain(
     run = Run(project.run_folder(variant, project.folds[0]))
     folder = explained(run, project)
     pictures = sorted(path.name for path in folder.glob("*.png"))
+    off = furthest_off(json.loads((folder / FILE_NAME).read_text(encoding="utf-8")))
     answer(
-        {"run": run.name, "pictures": pictures},
+        {"run": run.name, "pictures": pictures, "furthest_off": off},
         f"{len(pictures)} pictures and explanations.json in {escape(str(folder))}",
+        *(
+            f"the weights of {kind} sum to what they move the score by, off by {wrong:.1e} at most"
+            for kind, wrong in off.items()
+        ),
         next_step("report", cohort),
     )
 

@@ -81,7 +81,7 @@ def _fuzzed(seed: int, n: int, seconds: float) -> tuple[Counter[tuple[str, str]]
             for number in range(n)
             for kind in (KINDS[number % len(KINDS)],)
         ]
-        limits = Limits(seconds=_START + seconds)
+        limits = Limits(memory=8 << 30, seconds=_START + seconds)  # torch takes half of 4 GiB
         tasks = [(trial,) for trial in trials]
         with stage("Reading damaged files", n) as advance:
             for done in each(tried, tasks, workers=available_cores(), limits=limits):
@@ -104,4 +104,6 @@ def _judged(kind: str, value: Fate | Failure, seconds: float) -> tuple[str, str]
         return ("contained" if kind in CAGED and outcome == "crash" else outcome), value.reason
     if value.seconds > seconds:
         return "hang", f"took {value.seconds:.1f} s"
+    if value.outcome == "memory":
+        return ("contained" if kind in CAGED else "crash"), value.reason
     return value.outcome, value.reason

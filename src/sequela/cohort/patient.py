@@ -9,6 +9,15 @@ from typing import Literal
 Side = Literal["L", "R"]
 View = Literal["CC", "MLO"]
 
+BELIEVABLE_MPP = (0.05, 20.0)
+"""Micrometres a pixel that a scanner can make, or a shrunken picture of a slide can have."""
+
+FEATURES, COORDS = ("features", "feats"), "coords"
+"""What tools call the features of patches, and where the patches lie."""
+
+PICKLES = (".pt", ".pth", ".pkl", ".pickle", ".npy", ".npz")
+"""Endings of files that are, or may hold, pickles: they run code as they are read."""
+
 
 @dataclass(frozen=True)
 class Image:

@@ -9,13 +9,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from sequela.cohort.findings import Finding, finding
+from sequela.cohort.patient import BELIEVABLE_MPP, COORDS, FEATURES, PICKLES
 from sequela.cohort.tables import ROW, Table
 
-BELIEVABLE_MPP = (0.05, 20.0)
-"""Micrometres a pixel that a scanner can make, or a shrunken picture of a slide can have."""
-
-PICKLES = (".pt", ".pth", ".pkl", ".pickle", ".npy", ".npz")
-FEATURES, COORDS = ("features", "feats"), "coords"
 _SAFETENSORS = ".safetensors"
 _KNOWN = (".h5", ".hdf5", _SAFETENSORS)
 _LONGEST_HEADER = 1 << 24

@@ -77,6 +77,13 @@ class PathwayEncoder(nn.Module):
         count = len(membership.sets)
         columns, scale = self._padded(membership, genes)
         self.register_buffer("columns", torch.tensor(columns), persistent=False)
+        owner = [
+            place
+            for start, end, size in self.blocks
+            for place in range(start, end)
+            for _ in range(size)
+        ]
+        self.register_buffer("owner", torch.tensor(owner), persistent=False)
         self.lengths = [size * (end - start) for start, end, size in self.blocks]
         self.first = nn.Parameter(torch.randn(len(columns), hidden) * torch.tensor(scale)[:, None])
         self.first_bias = nn.Parameter(torch.zeros(count, hidden))
@@ -84,6 +91,7 @@ class PathwayEncoder(nn.Module):
         self.second_bias = nn.Parameter(torch.zeros(count, dim))
 
     columns: Int[Tensor, " member"]
+    owner: Int[Tensor, " member"]
 
     def _padded(self, membership: Membership, genes: int) -> tuple[list[int], list[float]]:
         """The genes of all sets in a row, and the deviation of the first weights of each.
@@ -106,20 +114,15 @@ class PathwayEncoder(nn.Module):
         patients = len(genes)
         values = F.pad(genes * mask, (0, 1))[:, self.columns]
         seen = F.pad(mask, (0, 1))[:, self.columns]
-        hidden, there = [], []
+        count = torch.zeros((patients, len(self.membership.sets)), device=seen.device)
+        there = count.index_add_(1, self.owner, seen.to(count)) > 0
+        hidden = []
         weights = torch.split(self.first, self.lengths)
-        for (start, end, size), part, known, weight in zip(
-            self.blocks,
-            torch.split(values, self.lengths, dim=1),
-            torch.split(seen, self.lengths, dim=1),
-            weights,
-            strict=True,
-        ):
-            shape = (patients, end - start, size)
-            by_set = part.reshape(shape).transpose(0, 1)
-            hidden.append(by_set @ weight.view(end - start, size, self.hidden))
-            there.append(known.reshape(shape).any(dim=2))
+        parts = torch.split(values, self.lengths, dim=1)
+        for (start, end, size), part, weight in zip(self.blocks, parts, weights, strict=True):
+            by_set = part.view(patients, end - start, size).transpose(0, 1)
+            hidden.append(torch.bmm(by_set, weight.view(end - start, size, self.hidden)))
         state = F.selu(torch.cat(hidden) + self.first_bias[:, None])
         state = F.alpha_dropout(state, self.dropout, self.training)
         out = F.selu(torch.baddbmm(self.second_bias[:, None], state, self.second))
-        return out.transpose(0, 1), torch.cat(there, dim=1)
+        return out.transpose(0, 1), there

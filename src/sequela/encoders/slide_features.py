@@ -125,7 +125,8 @@ def _adopted(slides: Sequence[Slide], work: Workplace, advance: Advance) -> dict
         else:
             waiting.append((slide, (source, target)))
     tasks = [task for _, task in waiting]
-    for done in each(take_over, tasks, workers=work.workers, limits=work.limits):
+    results = each(take_over, tasks, workers=work.workers, limits=work.limits) if tasks else ()
+    for done in results:
         found = done.value
         row = failed_row(found.reason) if isinstance(found, Failure) else row_of(*found)
         rows[waiting[done.index][0].slide_id] = row

@@ -20,6 +20,9 @@ def auc_standard_error(
 ) -> float:
     """The infinitesimal jackknife's, with the censoring weights estimated, not known.
 
+    For patients seen from the landmark on and one censoring curve; under delayed entry, and with a
+    curve for each landmark number, `over_time.Watched.auc` has it.
+
     Args:
         risk: Higher is worse.
         time: Days to event or last contact.

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -19,6 +18,7 @@ from sequela.survival.risk_sets import distinct
 METHOD = "infinitesimal jackknife over patients"
 _MOST_TIMES = 60
 _SHARES = np.linspace(0.1, 0.9, 9)
+_LISTS = tuple(f"{name}{end}" for name in ("auc", "brier", "ipa") for end in ("", "_low", "_high"))
 
 
 @dataclass(frozen=True)
@@ -124,47 +124,61 @@ def over_time(rows: Rows, question: Question, *, level: float) -> dict[str, obje
     """AUC, Brier score and IPA by each day, each averaged over runs, and their integrals.
 
     Days are those of the time grid, at most 60, up to the horizon; where no probability is stored,
-    the deciles of the event times, and no Brier score.
+    the deciles of the event times, and no Brier score. O(n) memory: a day's influence is forgotten
+    with the next.
     """
     runs = [Watched.of(rows.take(mask), question.cause) for mask in rows.run_masks]
-    known = np.isfinite(rows.survival).all(axis=0) & (np.array(rows.grid) > 0)
-    columns = np.flatnonzero(known & (np.array(rows.grid) <= (question.horizon or np.inf)))
+    days = _days(rows, question)
+    lists: dict[str, list[float | None]] = {name: [] for name in _LISTS}
+    area = Area()
+    for day, column in days:
+        found = _at(rows, runs, day, column)
+        for name in ("auc", "brier", "ipa"):
+            number = found.get(name)
+            ends = None if number is None else number.limits(rows.patient, level)
+            lowest = -np.inf if name == "ipa" else 0.0
+            lists[name].append(None if number is None else number.value)
+            lists[f"{name}_low"].append(None if ends is None else max(lowest, ends[0]))
+            lists[f"{name}_high"].append(None if ends is None else min(1.0, ends[1]))
+        if "brier" in found:
+            area = area.and_then(day, found["brier"], found["null"])
+    known = any(value is not None for value in lists["auc"])
+    return {
+        "reason": "" if known else "no day has cases, controls and follow-up",
+        "time": [day for day, _ in days],
+        **lists,
+        **_integrals(rows, area, level),
+        "method": METHOD,
+    }
+
+
+def _days(rows: Rows, question: Question) -> list[tuple[float, int | None]]:
+    """The days asked about, and the column of survival that belongs to each."""
+    grid = np.array(rows.grid)
+    known = np.isfinite(rows.survival).all(axis=0) & (grid > 0)
+    columns = np.flatnonzero(known & (grid <= (question.horizon or np.inf)))
     if len(columns):
-        columns = columns[
-            np.unique(np.linspace(0, len(columns) - 1, _MOST_TIMES).round()).astype(int)
-        ]
-        days = np.array(rows.grid)[columns]
-    else:
-        happened = rows.time[question.cases(rows)]
-        days = np.unique(np.quantile(happened, _SHARES)) if len(happened) else np.empty(0)
-    found = [_at(rows, runs, float(day), column) for day, column in _paired(days, columns)]
-    return _Course(rows, days, tuple(found), level).as_json()
+        chosen = np.linspace(0, len(columns) - 1, _MOST_TIMES).round().astype(int)
+        return [(rows.grid[column], column) for column in columns[np.unique(chosen)].tolist()]
+    happened = rows.time[question.cases(rows)]
+    if not len(happened):
+        return []
+    return [(day, None) for day in np.unique(np.quantile(happened, _SHARES)).tolist()]
 
 
-def _paired(days: np.ndarray, columns: np.ndarray) -> Iterable[tuple[float, int | None]]:
-    chosen = columns.tolist() if len(columns) else [None] * len(days)
-    return zip(days.tolist(), chosen, strict=True)
-
-
-@dataclass(frozen=True)
-class _Numbers:
-    auc: Moving
-    brier: Moving | None
-    null: Moving | None
-
-
-def _at(rows: Rows, runs: list[Watched], day: float, column: int | None) -> _Numbers | None:
-    """The numbers of one day, None where some run lacks cases, controls or follow-up."""
+def _at(rows: Rows, runs: list[Watched], day: float, column: int | None) -> dict[str, Moving]:
+    """The numbers of one day; none where some run lacks cases, controls or follow-up."""
     try:
-        auc = _averaged(rows, [run.auc(day) for run in runs])
+        found = {"auc": _averaged(rows, [run.auc(day) for run in runs])}
         if column is None:
-            return _Numbers(auc, None, None)
+            return found
         risks = [1 - run.rows.survival[:, column] for run in runs]
         brier = [run.brier(day, risk) for run, risk in zip(runs, risks, strict=True)]
         null = [_null(run.incidence(day)) for run in runs]
     except UndefinedMetricError:
-        return None
-    return _Numbers(auc, _averaged(rows, brier), _averaged(rows, null))
+        return {}
+    of_model, of_nobody = _averaged(rows, brier), _averaged(rows, null)
+    return {**found, "brier": of_model, "null": of_nobody, "ipa": _gain(of_model, of_nobody)}
 
 
 def _null(incidence: Moving) -> Moving:
@@ -187,67 +201,58 @@ def _gain(brier: Moving, null: Moving) -> Moving:
 
 
 @dataclass(frozen=True)
-class _Course:
-    rows: Rows
-    days: Float[np.ndarray, " time"]
-    found: tuple[_Numbers | None, ...]
-    level: float
+class Area:
+    """The surface under the Brier scores of a model and of nobody's, by trapezoids.
 
-    def as_json(self) -> dict[str, object]:
-        """The block `over_time` of `evaluation.json`."""
-        numbers = self.found
-        gains = [
-            _gain(one.brier, one.null) if one and one.brier and one.null else None
-            for one in numbers
+    Attributes:
+        days: The first and the last so far; empty before the first.
+        last: Both scores of the last day.
+        sums: Both surfaces; empty before the second day.
+    """
+
+    days: tuple[float, ...] = ()
+    last: tuple[Moving, ...] = ()
+    sums: tuple[Moving, ...] = ()
+
+    def and_then(self, day: float, *scores: Moving) -> Area:
+        """With a further day."""
+        if not self.days:
+            return Area((day, day), scores)
+        half = (day - self.days[1]) / 2
+        slices = [
+            Moving(half * (one.value + other.value), half * (one.influence + other.influence))
+            for one, other in zip(self.last, scores, strict=True)
         ]
-        return {
-            "reason": "" if any(numbers) else "no day has cases, controls and follow-up",
-            "time": self.days.tolist(),
-            **self._lists("auc", [one.auc if one else None for one in numbers], (0.0, 1.0)),
-            **self._lists("brier", [one.brier if one else None for one in numbers], (0.0, 1.0)),
-            **self._lists("ipa", gains, (-np.inf, 1.0)),
-            **self._integrals(),
-            "method": METHOD,
-        }
-
-    def _lists(
-        self, name: str, course: list[Moving | None], bounds: tuple[float, float]
-    ) -> dict[str, list[float | None]]:
-        ends = [
-            None if one is None else one.limits(self.rows.patient, self.level) for one in course
+        before = self.sums or tuple(Moving(0.0, 0 * part.influence) for part in slices)
+        sums = [
+            Moving(one.value + other.value, one.influence + other.influence)
+            for one, other in zip(before, slices, strict=True)
         ]
-        low, high = bounds
-        return {
-            name: [None if one is None else one.value for one in course],
-            f"{name}_low": [None if pair is None else max(low, pair[0]) for pair in ends],
-            f"{name}_high": [None if pair is None else min(high, pair[1]) for pair in ends],
-        }
+        return Area((self.days[0], day), scores, tuple(sums))
 
-    def _integrals(self) -> dict[str, object]:
-        """The mean Brier score from the first to the last day that has one, and its IPA."""
-        here = [place for place, one in enumerate(self.found) if one and one.brier]
-        days = self.days[here]
-        brier = [one.brier for one in self.found if one and one.brier]
-        null = [one.null for one in self.found if one and one.null]
+    def means(self) -> tuple[Moving, ...]:
+        """Both scores' means over the days.
 
-        def mean(course: list[Moving]) -> Moving:
-            if len(course) < 2:
-                raise UndefinedMetricError("fewer than two days have a Brier score")
-            width = np.diff(days) / (days[-1] - days[0])
-            share = (np.append(width, 0.0) + np.append(0.0, width)) / 2
-            parts = sum(by * one.influence for by, one in zip(share, course, strict=True))
-            return Moving(float(share @ [one.value for one in course]), np.asarray(parts))
+        Raises:
+            UndefinedMetricError: If there are fewer than two.
+        """
+        if not self.sums:
+            raise UndefinedMetricError("fewer than two days have a Brier score")
+        width = self.days[1] - self.days[0]
+        return tuple(Moving(one.value / width, one.influence / width) for one in self.sums)
 
-        def gain() -> Moving:
-            return _gain(mean(brier), mean(null))
 
-        whole = {
-            "integrated_brier": estimated(lambda: self._estimate(mean(brier))).as_json(),
-            "integrated_ipa": estimated(lambda: self._estimate(gain())).as_json(),
-        }
-        ends = (float(days[0]), float(days[-1])) if len(days) > 1 else (None, None)
-        return {**whole, "from": ends[0], "to": ends[1]}
+def _integrals(rows: Rows, area: Area, level: float) -> dict[str, object]:
+    """The mean Brier score from the first to the last day that has one, and its IPA."""
 
-    def _estimate(self, number: Moving) -> Estimate:
-        low, high = number.limits(self.rows.patient, self.level)
-        return Estimate(number.value, low, high, self.level, METHOD)
+    def estimate(number: Moving) -> Estimate:
+        low, high = number.limits(rows.patient, level)
+        return Estimate(number.value, low, high, level, METHOD)
+
+    ends = area.days if area.sums else (None, None)
+    return {
+        "integrated_brier": estimated(lambda: estimate(area.means()[0])).as_json(),
+        "integrated_ipa": estimated(lambda: estimate(_gain(*area.means()))).as_json(),
+        "from": ends[0],
+        "to": ends[1],
+    }

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -14,19 +15,20 @@ from jaxtyping import Bool, Float, Int
 
 from sequela.errors import DataError
 from sequela.interpretation.examples import RULE, Choice, choose_examples
+from sequela.interpretation.history import history, standpoints
+from sequela.interpretation.leakage import study_parts
 from sequela.interpretation.pointing import Lesion, lesions_in_prepared
 from sequela.interpretation.portrait import Subject, portrait
 from sequela.interpretation.sanity import check_maps
 from sequela.progress import stage
 from sequela.storage import owned, write_json
 from sequela.survival.followup import Followup
-from sequela.training.inputs import Sources, case_inputs, require_modalities
-from sequela.training.prediction import Trained, answers, load_trained
+from sequela.training.inputs import Sources, case_inputs
+from sequela.training.prediction import Trained, answers, load_trained, sources_of
 from sequela.training.project import Fold, Project
 from sequela.training.run import Run
 
 FILE_NAME = "explanations.json"
-_CHECKED = 40  # cases whose maps are checked
 _DAYS_A_YEAR = 365.25
 
 
@@ -51,10 +53,16 @@ def explain(run: Run, project: Project, *, show_texts: bool | None = None) -> Pa
     rows = project.rows("test", Fold(metadata["repeat"], metadata["fold"]))
     followup = project.selection.followup[rows]
     happened, known = outcomes(followup, metadata["cause"], metadata["horizon"])
-    subject, risk = _subject(project, trained, rows, show_texts=show_texts)
+    sources = sources_of(project, trained)
+    subject, risk = _subject(project, trained, rows, sources, show_texts=show_texts)
+
+    def looking_back(row: int) -> Subject:
+        cases = standpoints(project.selection.cases[rows[row]])
+        return replace(subject, inputs=case_inputs(cases, trained.config, sources))
+
     patients = [case.patient_id for case in subject.inputs.cases]
-    count = project.configuration.explain.patients
-    choices = choose_examples(patients, risk, happened, known, count)
+    settings = project.configuration.explain
+    choices = choose_examples(patients, risk, happened, known, settings.patients)
     told = Told(followup, metadata["cause"], metadata["horizon"], metadata["protocol"]["endpoint"])
     folder = project.work / "explanations"
     with owned(folder):
@@ -62,12 +70,32 @@ def explain(run: Run, project: Project, *, show_texts: bool | None = None) -> Pa
         content = {
             "run": run.name,
             "rule": RULE,
-            "patients": _patients(subject, choices, told, fresh),
+            "patients": _patients(subject, choices, told, fresh, looking_back),
             "checks": _checks(subject, project, happened),
+            "parts": study_parts(subject, settings, happened, known),
         }
         write_json(fresh / FILE_NAME, content)
         _replace(folder, fresh)
     return folder
+
+
+def furthest_off(content: Mapping[str, Any]) -> dict[str, float]:
+    """How far, at worst, the weights of `words` and of `parts` sum past what they should.
+
+    Args:
+        content: Of `explanations.json`.
+
+    Returns:
+        In units of the score; without an entry for what was not attributed.
+    """
+    off: dict[str, float] = {}
+    for patient in content["patients"]:
+        for kind, node in (("words", patient["words"]), ("parts", patient["parts"])):
+            if node:
+                total = node["sum"] if "sum" in node else sum(w for _, w in node["weights"])
+                wrong = abs(total - (node["score"] - node["baseline"]))
+                off[kind] = max(off.get(kind, 0.0), wrong)
+    return off
 
 
 @dataclass(frozen=True)
@@ -81,11 +109,16 @@ class Told:
 
 
 def _subject(
-    project: Project, trained: Trained, rows: Int[np.ndarray, " row"], *, show_texts: bool | None
+    project: Project,
+    trained: Trained,
+    rows: Int[np.ndarray, " row"],
+    sources: Sources,
+    *,
+    show_texts: bool | None,
 ) -> tuple[Subject, Float[np.ndarray, " row"]]:
     """The model with the cases of some rows, and their predicted risks."""
     cases = [project.selection.cases[row] for row in rows]
-    sources = _sources(project, trained)
+    settings = project.configuration.explain
     said = answers(trained, cases, sources, project.configuration.machine)
     subject = Subject(
         model=trained.model,
@@ -94,12 +127,19 @@ def _subject(
         inputs=case_inputs(cases, trained.config, sources),
         tokenizer=sources.tokenizer,
         show_texts=project.cohort.manifest.synthetic if show_texts is None else show_texts,
+        nodes=settings.nodes,
+        attention=settings.attention,
+        orders=settings.orders,
     )
     return subject, said.risk
 
 
 def _patients(
-    subject: Subject, choices: Sequence[Choice], told: Told, folder: Path
+    subject: Subject,
+    choices: Sequence[Choice],
+    told: Told,
+    folder: Path,
+    looking_back: Callable[[int], Subject],
 ) -> list[dict[str, Any]]:
     patients = []
     with stage("Explaining patients", len(choices)) as advance:
@@ -110,7 +150,7 @@ def _patients(
                 "outcome": in_words(told.followup, choice.row, told.cause, told.endpoint),
             }
             shown = portrait(subject, choice.row, folder, f"patient-{number}")
-            patients.append({**shown, **words})
+            patients.append({**shown, **history(looking_back(choice.row)), **words})
             advance(1)
     return patients
 
@@ -155,15 +195,6 @@ def _trained(run: Run, project: Project) -> Trained:
     return load_trained(run, project.configuration.machine.torch_device())
 
 
-def _sources(project: Project, trained: Trained) -> Sources:
-    store = project.prepared if trained.config.image else None
-    if store is not None:
-        store.require_policy(trained.metadata["pixels"])
-    sources = Sources(store, trained.tokenizer if project.has_texts else None, trained.text)
-    require_modalities(trained.config, sources, f"variant {trained.metadata['variant']}")
-    return sources
-
-
 def _fresh(folder: Path) -> Path:
     """An empty folder in which the explanation is made, while an earlier one stands."""
     fresh = folder / ".new"
@@ -194,20 +225,30 @@ def _checks(
     if subject.inputs.images is None:
         return {}
     lesions = _lesions(project)
-    return check_maps(subject, _to_check(subject, lesions, happened).tolist(), lesions)
+    most = project.configuration.explain.checked
+    return check_maps(subject, _to_check(subject, lesions, happened)[:most].tolist(), lesions)
 
 
 def _to_check(
     subject: Subject, lesions: Mapping[str, Lesion], happened: Bool[np.ndarray, " patient"]
 ) -> Int[np.ndarray, " row"]:
-    """Up to 40 cases: those with a lesion in sight, or without such knowledge those with events."""
+    """The cases with a lesion in sight, or without such knowledge all, with the event first.
+
+    The last case of every patient comes before the second last of any.
+    """
+    cases = subject.inputs.cases
+    turn, seen = np.zeros(len(cases), dtype=np.int64), Counter[str]()
+    for row in sorted(range(len(cases)), key=lambda row: -cases[row].landmark):
+        turn[row] = seen[cases[row].patient_id]
+        seen[cases[row].patient_id] += 1
     if not lesions:
-        return np.argsort(~happened, kind="stable")[:_CHECKED]
+        return np.lexsort((turn, ~happened))
     with_lesion = [
         any(image.image_id in lesions for exam in case.exams for image in exam.images)
-        for case in subject.inputs.cases
+        for case in cases
     ]
-    return np.flatnonzero(with_lesion)[:_CHECKED]
+    rows = np.flatnonzero(with_lesion)
+    return rows[np.argsort(turn[rows], kind="stable")]
 
 
 def _lesions(project: Project) -> dict[str, Lesion]:

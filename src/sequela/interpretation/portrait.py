@@ -12,12 +12,15 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from sequela.cohort.patient import Exam
+from sequela.errors import UsageError
 from sequela.fusion.timeline import latest_exams
+from sequela.interpretation.attention_attribution import gradient_attention
 from sequela.interpretation.grad_cam import grad_cam
 from sequela.interpretation.highlighting import highlighted
 from sequela.interpretation.overlay import write_image, write_map
+from sequela.interpretation.part_attribution import attribute_parts
 from sequela.interpretation.risk_score import risk_score
-from sequela.interpretation.text_attribution import integrated_gradients
+from sequela.interpretation.text_attribution import TextAttribution, integrated_gradients
 from sequela.modalities.batch import Batch
 from sequela.modalities.cases import CaseInputs
 from sequela.modalities.mammogram import VIEW_KINDS
@@ -36,6 +39,9 @@ class Subject:
         inputs: Samples of the cases, each of at most so many exams.
         tokenizer: None where it reads no texts.
         show_texts: Whether notes may be written out.
+        nodes: Of the integral in the attribution of words.
+        attention: Whether gradient × attention stands beside it.
+        orders: Orders of parts that are drawn where there are too many for all.
     """
 
     model: nn.Module
@@ -44,6 +50,9 @@ class Subject:
     inputs: CaseInputs
     tokenizer: Any
     show_texts: bool
+    nodes: int = 32
+    attention: bool = True
+    orders: int = 64
 
     def seen(self, row: int) -> Batch:
         """A case as the model sees it, on the model's device, exams in slots."""
@@ -70,16 +79,68 @@ def portrait(subject: Subject, row: int, folder: Path, name: str) -> dict[str, A
     seen = subject.seen(row)
     with torch.no_grad():
         risk = float(subject.head.risk(subject.model(seen).logits.double())[0])
-    maps, weights = _maps(subject, seen), _weights(subject, seen)
+    maps, words = _maps(subject, seen), _words(subject, seen)
     exams = [
         {
             "day": exam.day,
             "views": _views(seen, maps, slot, folder, f"{name}-visit-{number}"),
-            **_note(subject, seen, weights, slot, exam),
+            **_note(subject, seen, words, slot, exam),
+            "missing": _missing(subject, exam),
         }
         for number, (slot, exam) in enumerate(subject.slots(seen, row), start=1)
     ]
-    return {"risk": risk, "landmark": subject.inputs.cases[row].landmark, "exams": exams}
+    return {
+        "risk": risk,
+        "landmark": subject.inputs.cases[row].landmark,
+        "exams": exams,
+        "parts": _parts(subject, seen),
+        "words": {} if words is None else _completeness(words.moved),
+    }
+
+
+@dataclass(frozen=True)
+class _Words:
+    """Weights of a patient's words: what they moved, and what was attended to."""
+
+    moved: TextAttribution
+    attended: Float[Tensor, "patient exam token"] | None
+
+
+def _parts(subject: Subject, seen: Batch) -> dict[str, Any]:
+    """What each part token moved the score by; empty for a model without parts."""
+    score = risk_score(subject.head)
+    try:
+        found = attribute_parts(subject.model, seen, score, orders=subject.orders)
+    except UsageError:
+        return {}
+    return {
+        "score": found.score,
+        "baseline": found.baseline,
+        "exact": found.exact,
+        "weights": [
+            [name, float(weight)] for name, weight in zip(found.names, found.weights, strict=True)
+        ],
+    }
+
+
+def _completeness(moved: TextAttribution) -> dict[str, float]:
+    """What the words were to sum to, and what they do."""
+    return {
+        "score": float(moved.score[0]),
+        "baseline": float(moved.baseline[0]),
+        "sum": float(moved.weights[0].sum()),
+    }
+
+
+def _missing(subject: Subject, exam: Exam) -> list[str]:
+    """What the model reads of a visit and did not find: views, and a note."""
+    store, lacking = subject.inputs.images, []
+    if store is not None:
+        there = {(image.side, image.view) for image in exam.images if image.image_id in store}
+        lacking = [f"{side} {view}" for side, view in VIEW_KINDS if (side, view) not in there]
+    if subject.inputs.texts is not None and not joined(exam.texts):
+        lacking.append("note")
+    return lacking
 
 
 def _maps(subject: Subject, seen: Batch) -> Float[np.ndarray, "exam view row column"] | None:
@@ -89,12 +150,15 @@ def _maps(subject: Subject, seen: Batch) -> Float[np.ndarray, "exam view row col
     return (maps / maps.amax().clamp(min=1e-30)).cpu().numpy()
 
 
-def _weights(subject: Subject, seen: Batch) -> Float[Tensor, "exam token"] | None:
-    if not subject.show_texts or seen.tokens is None:
+def _words(subject: Subject, seen: Batch) -> _Words | None:
+    if not subject.show_texts or seen.text_mask is None or not seen.text_mask.any():
         return None
     if getattr(subject.model, "text", None) is None:
         return None
-    return integrated_gradients(subject.model, seen, risk_score(subject.head)).weights[0].cpu()
+    score = risk_score(subject.head)
+    moved = integrated_gradients(subject.model, seen, score, steps=subject.nodes)
+    attended = gradient_attention(subject.model, seen, score) if subject.attention else None
+    return _Words(moved, attended)
 
 
 def _views(
@@ -126,18 +190,21 @@ def _bytes(view: Tensor) -> np.ndarray:
 
 
 def _note(
-    subject: Subject,
-    seen: Batch,
-    weights: Float[Tensor, "exam token"] | None,
-    slot: int,
-    exam: Exam,
+    subject: Subject, seen: Batch, words: _Words | None, slot: int, exam: Exam
 ) -> dict[str, Any]:
     text = joined(exam.texts)
     if not text or not subject.show_texts:
-        return {"text": "", "tokens": [], "withheld": bool(text)}
-    if weights is None or seen.tokens is None or seen.token_mask is None:
-        return {"text": text, "tokens": [], "withheld": False}
+        return {"text": "", "tokens": [], "attention": [], "withheld": bool(text)}
+    if words is None or seen.tokens is None or seen.token_mask is None:
+        return {"text": text, "tokens": [], "attention": [], "withheld": False}
     there = seen.token_mask[0, slot]
-    ids, moved = seen.tokens[0, slot][there].tolist(), weights[slot][there.cpu()].tolist()
-    pieces = highlighted(text, ids, moved, subject.tokenizer)
-    return {"text": text, "tokens": [list(piece) for piece in pieces], "withheld": False}
+    ids = seen.tokens[0, slot][there].tolist()
+
+    def pieces(weights: Float[Tensor, "patient exam token"] | None) -> list[list[Any]]:
+        if weights is None:
+            return []
+        own = weights[0, slot][there].tolist()
+        return [list(piece) for piece in highlighted(text, ids, own, subject.tokenizer)]
+
+    shown = {"tokens": pieces(words.moved.weights), "attention": pieces(words.attended)}
+    return {"text": text, **shown, "withheld": False}

@@ -17,7 +17,7 @@ from jaxtyping import Float, Num
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save_file
 
-from sequela.cohort.slide_checks import COORDS, FEATURES, PICKLES
+from sequela.cohort.patient import COORDS, FEATURES, PICKLES
 from sequela.errors import DataError, ResourceLimitError
 from sequela.storage import atomic
 

@@ -58,13 +58,8 @@ class PatientInputs:
     def __getitem__(self, index: int, /) -> Sample:
         return self.batch(np.array([index]))
 
-    def batch(self, rows: Int[np.ndarray, " _"], patches: int | None = None) -> Batch:
-        """The samples of some rows, bags padded to the largest.
-
-        Args:
-            rows: Which cases.
-            patches: How many of a bag are taken at most, evenly spaced; all if None.
-        """
+    def batch(self, rows: Int[np.ndarray, " _"]) -> Batch:
+        """The samples of some rows, bags padded to the largest."""
         chosen = torch.from_numpy(rows)
         taken = {name: values[chosen] for name, values in self.tables.items()}
         count = len(rows)
@@ -75,15 +70,13 @@ class PatientInputs:
         )
         if self.bags is None:
             return absent
-        bags = collate([self._bag(self.bags, self.patients[row], patches) for row in rows])
+        bags = collate([self._bag(self.bags, self.patients[row]) for row in rows])
         return Batch(
             **{**vars(absent), "patches": bags.patches, "patch_mask": bags.patch_mask},
         )
 
-    def _bag(self, bags: BagSource, patient: str, most: int | None) -> Sample:
+    def _bag(self, bags: BagSource, patient: str) -> Sample:
         patches = bags.bag(patient)[None]
-        if most is not None and patches.shape[1] > most:
-            patches = patches[:, torch.arange(most) * patches.shape[1] // most]
         return Sample(
             day=torch.zeros((1, 0)),
             exam_mask=torch.zeros((1, 0), dtype=torch.bool),

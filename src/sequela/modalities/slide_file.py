@@ -17,7 +17,7 @@ import openslide
 import tifffile
 from jaxtyping import UInt8
 
-from sequela.cohort.slide_checks import BELIEVABLE_MPP
+from sequela.cohort.patient import BELIEVABLE_MPP
 from sequela.errors import DataError, ResourceLimitError
 from sequela.modalities.jpeg_tiles import TIFF_FAULTS, JpegTiles, plain_jpeg_levels
 

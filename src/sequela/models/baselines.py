@@ -16,13 +16,20 @@ from jaxtyping import Float
 from sequela.cohort.manifest import Covariate
 from sequela.errors import DataError
 from sequela.models.baseline_numbers import BaselineInputs, Numbers
-from sequela.models.hazard_baselines import BoostingBaseline, CoxBaseline
+from sequela.models.hazard_baselines import BoostingBaseline, CoxBaseline, Penalty
 from sequela.survival.aalen_johansen import aalen_johansen
 from sequela.survival.followup import Followup
 from sequela.survival.risk_sets import step
 
 BaselineName = Literal[
-    "kaplan-meier", "cox-clinical", "timing-only", "cox-text", "cox-expression", "boosting"
+    "kaplan-meier",
+    "cox-clinical",
+    "timing-only",
+    "cox-text",
+    "cox-expression",
+    "coxnet",
+    "boosting",
+    "boosting-expression",
 ]
 BASELINES: tuple[BaselineName, ...] = get_args(BaselineName)
 BASELINE_WORDS: Mapping[BaselineName, str] = {
@@ -31,7 +38,9 @@ BASELINE_WORDS: Mapping[BaselineName, str] = {
     "timing-only": "ridge Cox on when exams were made; what it reaches, the design gives away",
     "cox-text": "ridge Cox on clinical covariates and components of the notes (tf-idf, SVD)",
     "cox-expression": "ridge Cox on clinical covariates and 30 components of expression",
-    "boosting": "gradient boosting of small trees on the same numbers, by Cox's likelihood",
+    "coxnet": "elastic-net Cox on the same numbers, its penalty chosen among training patients",
+    "boosting": "gradient boosting of small trees on the numbers of cox-text, by Cox's likelihood",
+    "boosting-expression": "the same on the numbers of cox-expression",
 }
 
 
@@ -80,7 +89,7 @@ def fit_baseline(
     clinical: Mapping[str, Covariate],
     horizon: float | None = None,
     cause: int = 1,
-    ridge: float | None = 1.0,
+    ridge: Penalty = 1.0,
 ) -> Baseline:
     """The baseline of that name, fitted on training patients.
 
@@ -115,19 +124,30 @@ def fit_baseline(
                     hint="choose cox-clinical, which reads covariates alone",
                 )
         case "cox-expression":
-            numbers = Numbers.fit(inputs, clinical, genes=True)
-            if numbers.genes is None:
-                raise DataError(
-                    "cox-expression reads genes, and the cohort has no gene table",
-                    hint="choose cox-clinical, which reads covariates alone",
-                )
-            ridge = None
+            numbers, ridge = _with_genes(name, inputs, clinical), "chosen"
+        case "coxnet":
+            numbers, ridge = _with_genes(name, inputs, clinical), "elastic-net"
+        case "boosting-expression":
+            numbers = _with_genes(name, inputs, clinical)
+            return BoostingBaseline.fit(numbers, inputs, train, cause=cause, horizon=horizon)
         case "boosting":
             numbers = Numbers.fit(inputs, clinical, texts=True)
             return BoostingBaseline.fit(numbers, inputs, train, cause=cause, horizon=horizon)
         case _:
             assert_never(name)
     return CoxBaseline.fit(numbers, inputs, train, cause=cause, horizon=horizon, ridge=ridge)
+
+
+def _with_genes(
+    name: BaselineName, inputs: BaselineInputs, clinical: Mapping[str, Covariate]
+) -> Numbers:
+    numbers = Numbers.fit(inputs, clinical, genes=True)
+    if numbers.genes is None:
+        raise DataError(
+            f"{name} reads genes, and the cohort has no gene table",
+            hint="choose cox-clinical, which reads covariates alone",
+        )
+    return numbers
 
 
 def baseline_from_state(state: Mapping[str, Any]) -> Baseline:

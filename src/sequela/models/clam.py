@@ -59,7 +59,7 @@ class Clam(nn.Module):
         place = torch.arange(order.shape[1], device=order.device)
         first = place < count
         last = (place >= mask.sum(dim=1, keepdim=True) - count) & (place < mask.sum(1)[:, None])
-        scores = self.cluster(adapted).squeeze(2).gather(1, order)
+        scores: Tensor = self.cluster(adapted).squeeze(2).gather(1, order)
         chosen = first | last
         if not bool(chosen.any()):
             return torch.zeros((), device=scores.device)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, Literal, TypeAlias
 
 import numpy as np
 from jaxtyping import Bool, Float
@@ -13,8 +13,12 @@ from sequela.models.baseline_numbers import BaselineInputs, Numbers
 from sequela.models.boosting import BoostedHazard
 from sequela.survival.cause_specific import StepHazard, incidence_of_steps
 from sequela.survival.cox import fit_cox
+from sequela.survival.coxnet import fit_coxnet
 from sequela.survival.followup import Followup
 from sequela.survival.ridge_choice import chosen_ridge
+
+Penalty: TypeAlias = float | Literal["chosen", "elastic-net"]
+"""A ridge, or one chosen by cross-validation in the training patients, or an elastic net's path."""
 
 
 @dataclass(frozen=True)
@@ -39,9 +43,15 @@ class CauseHazard:
         numbers: Float[np.ndarray, "patient feature"],
         train: Followup,
         event: Bool[np.ndarray, " patient"],
-        ridge: float,
+        ridge: float | Literal["elastic-net"],
     ) -> CauseHazard:
         """Of one cause, those struck by another being censored; only where events fall it steps."""
+        if ridge == "elastic-net":
+            net = fit_coxnet(numbers, train.time, event, entry=train.entry)
+            relative = np.exp((numbers - net.centre) @ net.coefficients)
+            baseline = StepHazard.breslow(train.time, event, relative, entry=train.entry)
+            numbers_of = tuple(net.coefficients.tolist()), tuple(net.centre.tolist())
+            return cls(*numbers_of, baseline.times, baseline.hazard)
         cox = fit_cox(numbers, train.time, event, entry=train.entry, ridge=ridge)
         steps = np.diff(cox.baseline_hazard, prepend=0.0) > 0
         return cls(
@@ -90,11 +100,11 @@ class CoxBaseline:
         *,
         cause: int,
         horizon: float | None,
-        ridge: float | None,
+        ridge: Penalty,
     ) -> CoxBaseline:
-        """Fitted on training cases; a penalty of None is chosen among them."""
+        """Fitted on training cases, among whom a penalty that is not given is chosen too."""
         values, rivals = numbers.of(inputs), (train.event > 0) & (train.event != cause)
-        if ridge is None:
+        if ridge == "chosen":  # of the cause of interest, for its rivals too
             ridge = chosen_ridge(values, train.time, train.event == cause, entry=train.entry)
         competing = CauseHazard.fit(values, train, rivals, ridge) if rivals.any() else None
         of_cause = CauseHazard.fit(values, train, train.event == cause, ridge)

@@ -9,8 +9,10 @@ from pathlib import Path
 from sequela.report.cohort_flow import count_flow, flow_diagram
 from sequela.report.evaluation_tables import evaluation_tables
 from sequela.report.evidence import Evidence, gather
+from sequela.report.explanation import map_checks
 from sequela.report.model_card import model_card
 from sequela.report.page import Drawings, drawings, render
+from sequela.report.part_tables import part_tables
 from sequela.report.results import ModelResult, read_results
 from sequela.report.svg import standalone
 from sequela.report.tables import as_markdown
@@ -44,6 +46,8 @@ def _write_files(
     tables = (
         *evaluation_tables(evidence.evaluation),
         checklist_table(checklist(evidence, results)),
+        *(one for one in (map_checks(evidence.explanations),) if one is not None),
+        *part_tables(evidence.explanations),
     )
     written = [path for table in tables for path in table.write(folder / "tables")]
     for name, drawing in _figures(evidence, drawn):
@@ -65,6 +69,7 @@ def _figures(evidence: Evidence, drawn: Drawings) -> list[tuple[str, str]]:
         "calibrations": "calibration",
         "decisions": "net-benefit",
         "learning": "training",
+        "scatter": "parts",
         "courses": "over-time",
     }
     for kind, name in names.items():

@@ -2,7 +2,16 @@
 
 from __future__ import annotations
 
-BASELINES = ("kaplan-meier", "cox-clinical", "timing-only", "cox-text", "boosting")
+BASELINES = (
+    "kaplan-meier",
+    "cox-clinical",
+    "timing-only",
+    "cox-text",
+    "cox-expression",
+    "coxnet",
+    "boosting",
+    "boosting-expression",
+)
 RIVALS = ("mirai", "lomar", "late-fusion", "late-fusion-stacked")
 ORDER = (
     *BASELINES,
@@ -21,12 +30,26 @@ LABELS = {
     "cox-clinical": "Cox (clinical)",
     "timing-only": "Timing only",
     "cox-text": "Cox (clinical and text)",
+    "cox-expression": "Cox (clinical and expression)",
+    "coxnet": "Elastic-net Cox (clinical and expression)",
     "boosting": "Boosting (clinical and text)",
+    "boosting-expression": "Boosting (clinical and expression)",
     "mirai": "Mirai-style",
     "lomar": "LoMaR-style",
     "late-fusion": "Late fusion",
     "late-fusion-stacked": "Late fusion (stacked)",
     "resnet50": "ResNet-50",
+    "snn": "SNN",
+    "abmil": "ABMIL",
+    "clam": "CLAM-style",
+    "transmil": "TransMIL",
+    "text-only": "Text only",
+    "porpoise": "PORPOISE-style",
+    "mcat": "MCAT",
+    "motcat": "MOTCat-style",
+    "cmta": "CMTA",
+    "survpath": "SurvPath",
+    "mmp": "MMP-style",
     "auc": "AUC",
     "harrell_c": "Harrell's C",
     "uno_c": "Uno's C",

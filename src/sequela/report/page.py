@@ -15,11 +15,13 @@ from sequela.report.cohort_flow import count_flow, flow_diagram
 from sequela.report.comparisons import read_comparisons
 from sequela.report.estimates import Footnotes, printed
 from sequela.report.evidence import Evidence, gather
-from sequela.report.explanation import jpeg_uri, map_checks, read_examples
+from sequela.report.explanation import Example, jpeg_uri, likeness, map_checks, read_examples
 from sequela.report.learning_curves import learning_figure
 from sequela.report.model_card import facts, is_synthetic, model_card, provenance
 from sequela.report.names import label
 from sequela.report.over_time import COLUMNS, COMPETING_COLUMNS, over_time_figure
+from sequela.report.part_tables import Panel, part_tables, scatter_figures
+from sequela.report.patient_figures import parts_figure, timeline_figure
 from sequela.report.protocol import duration, protocol_in_words
 from sequela.report.quality import image_quality
 from sequela.report.results import ModelResult, read_results
@@ -148,11 +150,27 @@ def _cohort(evidence: Evidence) -> dict[str, Any]:
 
 def _explanations(evidence: Evidence) -> dict[str, Any]:
     found = evidence.explanations
+    examples = read_examples(found, evidence.folder / "explanations")
     return {
-        "examples": read_examples(found, evidence.folder / "explanations"),
+        "examples": [(one, _of_patient(one, row)) for row, one in enumerate(examples, start=1)],
         "examples_rule": str(found.get("rule") or ""),
         "map_checks": map_checks(found),
+        "likeness": likeness(found),
+        "part_tables": part_tables(found),
     }
+
+
+def _of_patient(one: Example, row: int) -> list[tuple[str, Markup]]:
+    """The drawings of an example patient, with what each shows."""
+    drawn = []
+    if len(one.risks) > 1:
+        visits = [(exam.day, ", ".join(exam.missing)) for exam in one.exams]
+        figure = timeline_figure(one.risks, visits, f"time-{row}", one.label)
+        drawn.append(("Risk then and now", figure))
+    if one.parts:
+        figure = parts_figure(one.parts, f"weights-{row}", one.label)
+        drawn.append(("What each part moved", figure))
+    return [(caption, Markup(svg)) for caption, svg in drawn]  # noqa: S704 escaped there
 
 
 def drawings(evidence: Evidence, results: Sequence[ModelResult]) -> Drawings:
@@ -178,6 +196,10 @@ def drawings(evidence: Evidence, results: Sequence[ModelResult]) -> Drawings:
         "calibrations": calibrations,
         "decisions": decisions,
         "learning": learning,
+        "scatter": [
+            (Panel(caption, name), drawing)
+            for caption, name, drawing in scatter_figures(evidence.explanations)
+        ],
         "courses": courses,
     }
     # Matplotlib escapes the text it writes into an SVG.

@@ -34,13 +34,27 @@ PREDICTED = (
 
 
 class ExplainSettings(Settings):
-    """Whose predictions are explained.
+    """Whose predictions are explained, and how closely.
 
     Attributes:
         patients: How many test patients; the highest and the lowest risks are taken.
+        checked: Cases on whose maps lesions are looked for and shuffled weights compared.
+        nodes: Of the integral in the attribution of words.
+        attention: Also give gradient × attention, which is weak evidence.
+        orders: Orders of parts that are drawn where there are more than 13; each goes both ways.
+        probed: Test patients on whom the parts are probed; 0 leaves the probes out.
+        scattered: Of those, how many t-SNE draws; 0 leaves it out.
+        seed: Of what is drawn.
     """
 
     patients: int = Field(default=4, ge=1)
+    checked: int = Field(default=40, ge=1)
+    nodes: int = Field(default=32, ge=1)
+    attention: bool = True
+    orders: int = Field(default=64, ge=1)
+    probed: int = Field(default=300, ge=0)
+    scattered: int = Field(default=60, ge=0)
+    seed: int = 0
 
 
 class Configuration(Settings):

@@ -133,7 +133,7 @@ def _of_patients(project: Project, variant: str, config: PatientConfig, fold: Fo
         whole = replace(inputs, bags=None).batch(rows)
         model.start(whole, objective.followup[rows], project.target.cause, causes)
     if isinstance(model, Mmp):
-        model.start(inputs.batch(rows, patches=SAMPLED))
+        model.start(inputs.sampled(SAMPLED, settings.seed).batch(rows))
     seen = inputs.sampled(configuration.slides.most, settings.seed)
     task = Fit(model, objective, seen, inputs, settings, configuration.machine)
     purpose = Purpose(configuration.as_values(), PREDICTED, identity)

@@ -1,0 +1,179 @@
+"""Take a patient out of a cohort and of all that was made of it, and look whether it worked."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import polars as pl
+
+from sequela.cohort.manifest import Manifest
+from sequela.cohort.tables import read_rows
+from sequela.errors import DataError
+from sequela.parquet import parquet_metadata, read_parquet
+from sequela.seal import SEAL, seal, unseal
+from sequela.storage import atomic
+from sequela.traces import traces
+
+_LINKED = ("exam_id", "image_id", "text_id", "slide_id")
+_FILES = ("path", "features")
+_KEPT = {"runs", "studies", "predictions.parquet"}
+_KEPT_OF_A_STUDY = {"runs", "predictions.parquet"}
+_SHORTEST = 6  # shorter names occur by chance
+
+
+@dataclass(frozen=True)
+class Purged:
+    """What was taken away.
+
+    Attributes:
+        rows: How many rows of which table.
+        files: Files of the patient that were deleted.
+        remade: What was deleted since it was made of all patients: commands make it again.
+        trained: Runs whose weights have seen the patient, and cannot forget.
+        left: Files that still hold one of the patient's names, and how.
+    """
+
+    rows: dict[str, int]
+    files: int
+    remade: tuple[str, ...]
+    trained: tuple[str, ...]
+    left: tuple[str, ...]
+
+
+def purge(cohort: Path, work: Path, patient: str) -> Purged:
+    """Delete the rows and files of a patient, and whatever is made anew from all patients.
+
+    Args:
+        cohort: The cohort folder.
+        work: The folder of what was made of it.
+        patient: As the tables name the patient.
+
+    Raises:
+        DataError: If no table names the patient.
+    """
+    manifest = Manifest.load(cohort)
+    names, paths = _belongings(cohort, manifest, patient)
+    trained = tuple(sorted(_trained(work, patient)))
+    rows = {**_without(cohort, names, work), **_without(work, names, None)}
+    for path in paths:
+        (cohort / path).unlink(missing_ok=True)
+        _leave(cohort / path, cohort)
+    remade = tuple(sorted(_clear(work)))
+    wanted = [name for name in names if len(name) >= _SHORTEST]
+    left = [f"{name} ({how})" for name, how in traces(cohort, wanted)]
+    if not work.resolve().is_relative_to(cohort.resolve()):
+        left += [f"{name} ({how})" for name, how in traces(work, wanted)]
+    return Purged(rows, len(paths), remade, trained, tuple(left))
+
+
+def _belongings(cohort: Path, manifest: Manifest, patient: str) -> tuple[list[str], list[str]]:
+    """Every id of the patient, the patient's own first, and the paths of the patient's files."""
+    names: dict[str, set[str]] = {"patient_id": {patient}}
+    paths: set[str] = set()
+    for _ in range(2):  # images belong to exams, which belong to patients
+        for name, source in manifest.tables.items():
+            frame, _ = read_rows(cohort, name, source)
+            if frame is None:
+                continue
+            ours = {theirs: column for column, theirs in source.columns.items()}
+            frame = frame.rename({a: b for a, b in ours.items() if a in frame.columns})
+            key = next((one for one in ("patient_id", "exam_id") if one in frame.columns), None)
+            if key is None:
+                continue
+            rows = frame.filter(pl.col(key).is_in(list(names.get(key, ()))))
+            for column in (*_LINKED, *_FILES):
+                if column in rows.columns:
+                    values = set(rows[column].drop_nulls())
+                    (paths if column in _FILES else names.setdefault(column, set())).update(values)
+            if name == "patients" and rows.is_empty():
+                raise DataError(
+                    "no patient of the cohort has this id",
+                    hint="give the id as the table patients has it; importers make pseudonyms",
+                )
+    inside = [path for path in paths if (cohort / path).resolve().is_relative_to(cohort.resolve())]
+    return [patient, *sorted(set().union(*names.values()) - {patient})], sorted(inside)
+
+
+def _leave(path: Path, home: Path) -> None:
+    """Remove the folders that the file leaves empty: they may bear the patient's name."""
+    for folder in path.parents:
+        if folder == home or not folder.is_dir() or any(folder.iterdir()):
+            return
+        folder.rmdir()
+
+
+def _without(folder: Path, names: list[str], aside: Path | None) -> dict[str, int]:
+    """Every table below a folder written without the rows that hold one of the names."""
+    removed = {}
+    for path in sorted(folder.rglob("*")):
+        if aside is not None and path.is_relative_to(aside):
+            continue
+        if path.suffix in (".csv", ".tsv", ".parquet") and (count := _without_rows(path, names)):
+            removed[path.relative_to(folder).as_posix()] = count
+    return removed
+
+
+def _without_rows(path: Path, names: list[str]) -> int:
+    separator = "\t" if path.suffix == ".tsv" else ","
+    try:
+        table = (
+            read_parquet(path)
+            if path.suffix == ".parquet"
+            else pl.read_csv(path, infer_schema=False, separator=separator)
+        )
+    except (DataError, pl.exceptions.PolarsError):
+        return 0
+    texts = [name for name, kind in table.schema.items() if kind == pl.String]
+    if not texts:
+        return 0
+    kept = table.filter(~pl.any_horizontal(pl.col(texts).is_in(names).fill_null(value=False)))
+    if len(kept) == len(table):
+        return 0
+    sealed = (path.parent / SEAL).exists()
+    if sealed:
+        unseal(path.parent, path.name)
+    _write(kept, path, separator)
+    if sealed:
+        seal(path.parent)
+    return len(table) - len(kept)
+
+
+def _write(table: pl.DataFrame, path: Path, separator: str) -> None:
+    told = parquet_metadata(path) if path.suffix == ".parquet" else {}
+    told = {key: value for key, value in told.items() if not key.startswith("ARROW")}
+    with atomic(path) as temporary:
+        if path.suffix == ".parquet":
+            table.write_parquet(temporary, metadata=told or None)
+        else:
+            table.write_csv(temporary, separator=separator)
+
+
+def _trained(work: Path, patient: str) -> Iterator[str]:
+    """Runs of the folds in which the patient trained or chose the epoch."""
+    if not (work / "splits.csv").is_file():
+        return
+    table = pl.read_csv(work / "splits.csv", infer_schema=False).filter(patient_id=patient)
+    seen = table.filter(pl.col("split") != "test").select("repeat", "fold").rows()
+    for path in work.rglob("runs/*/identity.json"):
+        identity = json.loads(path.read_text(encoding="utf-8"))
+        if (str(identity.get("repeat", 0)), str(identity.get("fold", 0))) in seen:
+            yield path.parent.relative_to(work).as_posix()
+
+
+def _clear(work: Path) -> Iterator[str]:
+    """Delete what holds all patients together: pixels, pages, answers of models, the division.
+
+    The division is drawn of all patients, so another cohort has another; its runs begin anew.
+    """
+    if not work.is_dir():
+        return
+    for folder, kept in [(work, _KEPT), *((s, _KEPT_OF_A_STUDY) for s in work.glob("studies/*"))]:
+        for path in sorted(folder.iterdir()):
+            if path.name in kept or path.name.startswith("."):
+                continue
+            shutil.rmtree(path) if path.is_dir() else path.unlink()
+            yield path.relative_to(work).as_posix()
