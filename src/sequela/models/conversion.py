@@ -1,7 +1,7 @@
 """Weights from a foreign pickle → safetensors: the one module that opens a pickle.
 
 `torch.load(weights_only=True)` builds tensors and plain containers and refuses all else; it runs
-in a child process without network or terminal, so what slips through costs that process.
+in a child process whose Python may not connect: a second fence, no sandbox.
 """
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ def convert(source: Path, out: Path) -> int:
 
 
 def converted(source: Path, out: Path) -> int:
-    """The same, in this process, from which no connection can be made any more."""
+    """The same, in this process, whose Python may make no connection any more."""
     socket.socket.connect = _refused  # type: ignore[method-assign]
     try:
         content = torch.load(source, map_location="cpu", weights_only=True, mmap=False)
