@@ -14,9 +14,11 @@ from sequela.audit.sampling import sampling_verdict
 from sequela.cohort.protocol import ProtocolSettings
 from sequela.errors import DataError, InterruptedRunError, SequelaError
 from sequela.evaluation.predictions import Predictions, Sampling
+from sequela.models.peer_config import PatientConfig
 from sequela.progress import Advance, stage
 from sequela.training.baselines import baseline_name
 from sequela.training.configuration import ALIGNED, PREDICTED, Configuration
+from sequela.training.patient_sources import freeze_knowledge
 from sequela.training.prediction import common_provenance, predict
 from sequela.training.preparation import prepare
 from sequela.training.pretraining import NAME as PRETRAINING
@@ -76,6 +78,9 @@ def run_study(study: Study, *, restart: bool = False) -> list[FailedRun]:
         InterruptedRunError: If the process was asked to stop; every run has saved its state.
     """
     prepare(study.project)
+    if isinstance(study.project.configuration.model, PatientConfig):
+        # Once for all: runs side by side would each want to write it.
+        freeze_knowledge(study.project)
     waiting = [
         (member, fold)
         for member in study.members
