@@ -60,3 +60,10 @@ def test_chance_is_what_discs_at_random_points_have() -> None:
 
 def test_no_breast_no_chance() -> None:
     assert expected_overlap(np.zeros((SIZE, SIZE), dtype=np.uint8), LESION) == 0
+
+
+def test_chance_is_a_number_for_lesions_of_every_size() -> None:
+    pixels = np.full((32, 32), 100, dtype=np.uint8)
+    for radius in (0.0, 2.63874115845167, *np.linspace(0.1, 9.0, 90)):
+        lesion = Lesion(row=22.162991702508165, column=19.540615168398556, radius=float(radius))
+        assert 0 < expected_overlap(pixels, lesion) < 1

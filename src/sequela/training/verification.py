@@ -74,7 +74,9 @@ def _disagreements(work: Path) -> Iterator[str]:
     )
     finished = [run for run in runs if run.finished]
     yield from _strangers(work, finished)
-    tables = [run.predictions for run in finished if run.predictions.exists()]
+    tables = [
+        table for run in finished for table in sorted(run.folder.glob("predictions*.parquet"))
+    ]
     if tables and (work / "predictions.parquet").exists():
         whole = Predictions.read(work / "predictions.parquet").table
         rows = pl.concat([Predictions.read(table).table for table in tables], how="diagonal")
