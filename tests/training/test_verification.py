@@ -8,13 +8,16 @@ import pytest
 
 from sequela.errors import DataError
 from sequela.evaluation.predictions import Predictions
+from sequela.training.prediction import collect_predictions
 from sequela.training.project import Project
 from sequela.training.verification import verify
 
 
 @pytest.fixture
 def work(trained: Project, tmp_path: Path) -> Path:
-    return Path(shutil.copytree(trained.work, tmp_path / "work"))
+    copy = Path(shutil.copytree(trained.work, tmp_path / "work"))
+    collect_predictions(copy)  # other tests may have predicted since
+    return copy
 
 
 def test_what_training_leaves_is_sealed_and_whole(work: Path) -> None:
