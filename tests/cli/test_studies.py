@@ -28,6 +28,7 @@ entries:
   - kaplan-meier
   - cox-clinical
   - st-r
+  - lumin-without-pretraining
 """
 
 
@@ -50,13 +51,14 @@ def test_a_study_ends_in_tables_and_a_page_and_again_changes_nothing(
     file = tmp_path / "short.yaml"
     file.write_text(STUDY, encoding="utf-8")
     planned = speak("--json", "study", file, "--dry-run").answer
-    assert (planned["runs"], planned["finished"], planned["seconds"]) == (3, 0, None)
+    assert (planned["runs"], planned["finished"], planned["seconds"]) == (4, 0, None)
     assert not (tmp_path / "cohort" / "work").exists()
 
     said = speak("--json", "study", file).answer
-    assert (said["runs"], said["failed"]) == (3, [])
+    assert (said["runs"], said["failed"]) == (4, [])
     assert {"table-1.md", "table-1.tex", "table-1.csv", "table-2.md"} <= set(said["tables"])
     folder = tmp_path / "cohort" / "work" / "studies" / "short"
+    assert list((folder / "explanations").glob("*-map.png"))
     page = (folder / "report.html").read_text(encoding="utf-8")
     assert "the paper's Table 1" in page.replace("&#39;", "'")
     assert "ST-R" in (folder / "tables" / "table-1.md").read_text(encoding="utf-8")

@@ -32,14 +32,17 @@ FILE_NAME = "explanations.json"
 _DAYS_A_YEAR = 365.25
 
 
-def explain(run: Run, project: Project, *, show_texts: bool | None = None) -> Path:
-    """Explain some test patients of a run; `explanations/` is written anew.
+def explain(
+    run: Run, project: Project, *, show_texts: bool | None = None, folder: Path | None = None
+) -> Path:
+    """Explain some test patients of a run; the folder is written anew.
 
     Args:
         run: A finished run of a model that reads images or texts.
         project: The cohort it was trained on.
         show_texts: Whether notes are written out. None says yes for synthetic patients only,
             since a real note may hold a name.
+        folder: Where to; `explanations` in the work folder by default.
 
     Returns:
         The folder written.
@@ -64,7 +67,7 @@ def explain(run: Run, project: Project, *, show_texts: bool | None = None) -> Pa
     settings = project.configuration.explain
     choices = choose_examples(patients, risk, happened, known, settings.patients)
     told = Told(followup, metadata["cause"], metadata["horizon"], metadata["protocol"]["endpoint"])
-    folder = project.work / "explanations"
+    folder = folder or project.work / "explanations"
     with owned(folder):
         fresh = _fresh(folder)
         content = {

@@ -20,12 +20,13 @@ from sequela.report.tripod import checklist, checklist_table
 from sequela.storage import write_text
 
 
-def write_report_and_files(work: Path, out: Path) -> tuple[Path, ...]:
+def write_report_and_files(work: Path, out: Path, base: Path | None = None) -> tuple[Path, ...]:
     """Write the report of a work folder, and beside it `tables/`, `figures/` and `model-card.md`.
 
     Args:
         work: The folder with `evaluation.json` and what stands beside it.
         out: The page to write.
+        base: The work folder with the division and the prepared images, where it is another.
 
     Returns:
         What was written, the page first.
@@ -33,7 +34,7 @@ def write_report_and_files(work: Path, out: Path) -> tuple[Path, ...]:
     Raises:
         DataError: If there is no evaluation, or it cannot be read.
     """
-    evidence = gather(work)
+    evidence = gather(work, base)
     results = read_results(evidence.evaluation)
     drawn = drawings(evidence, results)
     write_text(out, render(evidence, drawn))

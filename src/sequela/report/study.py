@@ -9,11 +9,15 @@ from pathlib import Path
 from typing import Any
 
 from sequela.evaluation.evaluate import evaluate
-from sequela.report.page import write_report
+from sequela.interpretation.explain import FILE_NAME, explain
+from sequela.models.build import VARIANTS
+from sequela.models.lumin import LuminConfig
+from sequela.report.files import write_report_and_files
 from sequela.report.results import read_results
 from sequela.report.risk_figure import write_risk_figure
 from sequela.report.study_section import tables_of
 from sequela.storage import fingerprint, write_json
+from sequela.training.run import Run
 from sequela.training.study import Study
 from sequela.training.study_removals import removals
 from sequela.training.study_runs import collect
@@ -61,6 +65,7 @@ def write_results(study: Study) -> Results:
         before = {}
     # Made with the predictions, so new ones come with new ones of these.
     record["removals"] = before.get("removals") or removals(study)
+    record["explained"] = _explained(study, before.get("explained"))
     write_json(study.folder / RECORD, record)
     evaluation: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
     written = [
@@ -69,8 +74,32 @@ def write_results(study: Study) -> Results:
         for path in table.write(study.folder / "tables")
     ]
     written += write_risk_figure(read_results(evaluation), study.folder / "figures")
-    report = write_report(study.folder, study.folder / "report.html", study.project.work)
-    return Results(evaluation, tuple(written), report)
+    report, *beside = write_report_and_files(
+        study.folder, study.folder / "report.html", study.project.work
+    )
+    return Results(evaluation, (*written, *beside), report)
+
+
+def _explained(study: Study, before: str | None) -> str | None:
+    """Explain one run, the one that leaves the least of LUMIN out; what stands already is kept.
+
+    Returns:
+        The fingerprint of the weights that were explained; None where no run has maps and parts.
+    """
+    fold = study.project.folds[0]
+    runs = {
+        member.variant: (member.project, Run(member.project.run_folder(member.variant, fold)))
+        for member in reversed(study.members)
+        if isinstance(VARIANTS.get(member.variant), LuminConfig)
+    }
+    for variant in ("lumin", "lumin-without-pretraining", "lumin-t", "lumin-m"):
+        if variant in runs and runs[variant][1].finished:
+            project, run = runs[variant]
+            weights, folder = fingerprint(run.checkpoint), study.folder / "explanations"
+            if weights != before or not (folder / FILE_NAME).is_file():
+                explain(run, project, folder=folder)
+            return weights
+    return None
 
 
 def _record(folder: Path) -> Mapping[str, Any]:
