@@ -17,7 +17,7 @@ import torch
 import yaml
 
 from sequela.errors import LockedError
-from sequela.seal import seal
+from sequela.seal import SEAL, seal
 from sequela.storage import fingerprint, owned, write_json, write_text
 from sequela.training import processes
 from sequela.training.checkpoint import Epoch, read_metadata
@@ -119,6 +119,7 @@ def opened_run(folder: Path, purpose: Purpose, *, restart: bool = False) -> Iter
             write_text(folder / "config.yaml", text)
             write_json(folder / "identity.json", purpose.identity)
         if not run.finished:
+            (folder / SEAL).unlink(missing_ok=True)  # of an earlier run, whose weights are gone
             _note_versions(folder / "versions.json")
         yield run
         if run.finished:
