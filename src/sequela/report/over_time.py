@@ -83,12 +83,18 @@ def over_time_figure(node: Mapping[str, Any], name: str, model: str) -> str:
         return inline(figure, name, f"Over time, {model}: {said} {auc.values[-1]:.2f}")
 
 
+def _at_least(limits: tuple[float, float], nothing: float) -> tuple[float, float]:
+    """Limits that show a hundredth about the line, so that rounding is not drawn as a course."""
+    return min(limits[0], nothing - 0.01), max(limits[1], nothing + 0.01)
+
+
 def _draw(axis: Axes, course: Course, title: str, nothing: float) -> None:
     axis.axhline(nothing, color=COLOURS["muted"], linewidth=1, linestyle=(0, (2, 2)))
     colour, edges = COLOURS["series-1"], (course.low, course.high)
     axis.fill_between(course.years, *edges, color=colour, alpha=0.16, linewidth=0)
     axis.plot(course.years, course.values, color=colour)
     axis.set_ylabel(title)
+    axis.set_ylim(*_at_least(axis.get_ylim(), nothing))
 
 
 def _p(test: Mapping[str, Any] | None, missing: str, node: Mapping[str, Any]) -> Estimate:
