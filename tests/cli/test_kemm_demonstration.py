@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import yaml
 
-from sequela.cli.kemm_demonstration import _CONTROLS, _signatures, verdict
+from sequela.cli.kemm_demonstration import _RIVALS, _signatures, verdict
 from sequela.cli.words import packaged
 from sequela.encoders.frozen_text import WIDTH
 from sequela.knowledge.background import CANCER_TYPES
@@ -15,7 +15,7 @@ def test_the_study_of_the_demo_runs_kemm_its_controls_and_the_rows_on_top() -> N
     asked = StudySettings.model_validate(yaml.safe_load(packaged("demo-kemm.yaml")))
     labels = [entry.label for entry in asked.entries]
     assert labels[:4] == ["kaplan-meier", "cox-clinical", "cox-expression", "kemm"]
-    assert {*_CONTROLS} <= {*labels}
+    assert {*_RIVALS} <= {*labels}
 
 
 def test_signatures_live_in_the_space_of_the_claims() -> None:
@@ -24,14 +24,21 @@ def test_signatures_live_in_the_space_of_the_claims() -> None:
     assert all(each.shape[0] > 0 and each.shape[1] == WIDTH for each in signatures.values())
 
 
-def test_a_control_that_is_ahead_is_said_with_a_minus() -> None:
-    found = {"kemm": 0.6, "learned-queries": 0.5, "wrong-cancer-pbk": 0.65}
-    content = {
-        "models": [
-            {"name": name, "metrics": {"harrell_c": {"value": value}}}
-            for name, value in found.items()
-        ]
-    }
-    ahead, behind = verdict(content)
-    assert "+0.100 over learned-queries" in ahead
-    assert "-0.050 over wrong-cancer-pbk" in behind
+def test_a_control_is_told_with_its_interval_and_whoever_is_ahead() -> None:
+    def pair(first: str, second: str, value: float, p: float) -> dict[str, object]:
+        ends = {"value": value, "low": value - 0.04, "high": value + 0.04, "reason": ""}
+        return {"first": first, "second": second, "difference": ends, "p_holm": p, "reason": ""}
+
+    differences = [
+        pair("kemm", "learned-queries", 0.1, 0.001),
+        pair("wrong-cancer-pbk", "kemm", 0.05, 0.03),
+        pair("cox-clinical", "kemm", -0.01, 0.9),
+        pair("cox-clinical", "learned-queries", 0.2, 0.001),
+    ]
+    comparisons = [{"metric": "harrell_c", "differences": differences}]
+    assert verdict({"comparisons": comparisons}) == [
+        "KEMM beat learned-queries (C +0.100, interval +0.060 to +0.140, corrected p 0.001)",
+        "KEMM LOST to wrong-cancer-pbk (C -0.050, interval -0.090 to -0.010, corrected p 0.030)",
+        "KEMM against cox-clinical: no difference shown "
+        "(C +0.010, interval -0.030 to +0.050, corrected p 0.900)",
+    ]

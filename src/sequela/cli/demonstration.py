@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shlex
 import time
+from collections.abc import Collection
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -118,25 +119,39 @@ def _close(work: Path, seconds: float) -> None:
 
 def verdict(content: dict[str, Any]) -> list[str]:
     """Whether LUMIN beat each rival in AUC, as the corrected comparison has it."""
+    return planned(content, "lumin", _RIVALS, ("auc", "AUC"))
+
+
+def planned(
+    content: dict[str, Any], ours: str, rivals: Collection[str], metric: tuple[str, str]
+) -> list[str]:
+    """Whether a model beat each of some rivals, a sentence each, with interval and corrected p.
+
+    Args:
+        content: `evaluation.json`.
+        ours: The model.
+        rivals: The models it is held against.
+        metric: By what, as the comparison names it and as a reader does.
+    """
     sentences = []
-    for comparison in (each for each in content["comparisons"] if each["metric"] == "auc"):
+    for comparison in (each for each in content["comparisons"] if each["metric"] == metric[0]):
         for pair in comparison["differences"]:
             names = (pair["first"], pair["second"])
-            if "lumin" in names and set(names) & set(_RIVALS):
-                sentences.append(_sentence(pair))
+            if ours in names and set(names) & set(rivals):
+                sentences.append(_sentence(pair, ours, metric[1]))
     return sentences
 
 
-def _sentence(pair: dict[str, Any]) -> str:
-    ours = pair["first"] == "lumin"
-    rival = pair["second"] if ours else pair["first"]
+def _sentence(pair: dict[str, Any], ours: str, word: str) -> str:
+    first = pair["first"] == ours
+    rival, name = pair["second"] if first else pair["first"], ours.upper()
     difference, p = pair["difference"], pair["p_holm"]
     if difference["value"] is None or p is None:
-        return f"LUMIN against {rival}: undefined ({pair['reason'] or difference['reason']})"
-    sign = 1 if ours else -1
+        return f"{name} against {rival}: undefined ({pair['reason'] or difference['reason']})"
+    sign = 1 if first else -1
     gain = sign * difference["value"]
     low, high = sorted(sign * difference[end] for end in ("low", "high"))
-    found = f"AUC {gain:+.3f}, interval {low:+.3f} to {high:+.3f}, corrected p {probability(p)}"
+    found = f"{word} {gain:+.3f}, interval {low:+.3f} to {high:+.3f}, corrected p {probability(p)}"
     if p >= 0.05:
-        return f"LUMIN against {rival}: no difference shown ({found})"
-    return f"LUMIN {'beat' if gain > 0 else 'LOST to'} {rival} ({found})"
+        return f"{name} against {rival}: no difference shown ({found})"
+    return f"{name} {'beat' if gain > 0 else 'LOST to'} {rival} ({found})"

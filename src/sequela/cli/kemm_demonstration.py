@@ -11,7 +11,7 @@ import typer
 from rich.markup import escape
 
 from sequela.cli.answers import answer
-from sequela.cli.demonstration import claim, run
+from sequela.cli.demonstration import claim, planned, run
 from sequela.cli.number_tables import performance
 from sequela.cli.words import packaged
 from sequela.storage import write_text
@@ -21,10 +21,7 @@ if TYPE_CHECKING:
 
 NAME = "kemm"
 _STUDY = "demo.yaml"
-_CONTROLS = {
-    "learned-queries": "knowing where to look",
-    "wrong-cancer-pbk": "knowing it of the right cancer",
-}
+_RIVALS = ("cox-clinical", "cox-expression", "learned-queries", "wrong-cancer-pbk")
 
 
 def walk_kemm(app: typer.Typer, folder: Path, patients: int, seed: int) -> None:
@@ -76,11 +73,5 @@ def _close(study: Path, seconds: float) -> None:
 
 
 def verdict(content: dict[str, Any]) -> list[str]:
-    """What each control says, in Harrell's C: the planted answer is that KEMM is ahead of both."""
-    found = {model["name"]: model["metrics"]["harrell_c"]["value"] for model in content["models"]}
-    ours = found.get("kemm")
-    return [
-        f"{what}: C {ours - found[name]:+.3f} over {name}"
-        for name, what in _CONTROLS.items()
-        if ours is not None and found.get(name) is not None
-    ]
+    """Whether KEMM beat its rivals and each control; where knowledge was planted it must."""
+    return planned(content, "kemm", _RIVALS, ("harrell_c", "C"))
