@@ -86,7 +86,8 @@ def _prepare_slides(project: Project) -> SlideReport | None:
     report = prepare_slides(
         slides, folder, configuration.slides, machine.cores, device=machine.torch_device()
     )
-    (folder / SEAL).unlink(missing_ok=True)
+    if report.made:
+        (folder / SEAL).unlink(missing_ok=True)
     seal(folder)
     return report
 
