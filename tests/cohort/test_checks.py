@@ -15,7 +15,8 @@ from plants import PLANTS, SETS, Plant, folder_linked_out, genes, linked_out
 
 from sequela.cohort.checks import check_cohort
 from sequela.cohort.cohort import read_cohort
-from sequela.cohort.findings import RULES, errors
+from sequela.cohort.findings import errors
+from sequela.cohort.rules import RULES
 from sequela.errors import DataError, SequelaError
 
 PAGES = Path(__file__).parents[2] / "docs" / "findings"

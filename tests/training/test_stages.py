@@ -17,9 +17,10 @@ from sequela.errors import DataError, LockedError, UsageError
 from sequela.evaluation.predictions import Predictions
 from sequela.seal import unseal
 from sequela.training.checkpoint import read_tensors, write_tensors
+from sequela.training.collection import collect_predictions
 from sequela.training.inputs import Sources
 from sequela.training.planning import plan_pretraining, plan_training
-from sequela.training.prediction import answers, collect_predictions, load_trained, predict
+from sequela.training.prediction import answers, load_trained, predict
 from sequela.training.preparation import prepare, training_texts
 from sequela.training.pretraining import aligning, pretrain
 from sequela.training.project import Fold, Project

@@ -9,7 +9,7 @@ import pytest
 
 from sequela.errors import DataError
 from sequela.evaluation.predictions import Predictions
-from sequela.training.prediction import collect_predictions
+from sequela.training.collection import collect_predictions
 from sequela.training.project import Project
 from sequela.training.run import Run
 from sequela.training.stages import train_all

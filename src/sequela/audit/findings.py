@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from sequela.cohort.findings import Finding, Rule, stated
+from sequela.cohort.findings import Finding, stated
+from sequela.cohort.rules import Rule
 
 OUTCOME_DEPENDENT_SAMPLING = "A001"
 _LINES_NAMED = 5

@@ -19,10 +19,11 @@ from sequela.models.removal import removable
 from sequela.progress import Advance, stage
 from sequela.training import processes
 from sequela.training.baselines import baseline_name, train_baseline
+from sequela.training.collection import collect_predictions
 from sequela.training.configuration import Configuration
 from sequela.training.language import pretrain_text
 from sequela.training.late_fusion import train_late_fusion
-from sequela.training.prediction import collect_predictions, predict
+from sequela.training.prediction import predict
 from sequela.training.pretraining import pretrain
 from sequela.training.project import Fold, Project
 from sequela.training.run import Run, differences

@@ -19,7 +19,7 @@ from sequela.evaluation.settings import EvaluationSettings
 from sequela.evaluation.uncertainty import Resampler, Resampling
 from sequela.models.lumin import CROSS_MODAL, TEMPORAL
 from sequela.models.removal import EVOLUTION
-from sequela.training.prediction import common_provenance
+from sequela.training.collection import common_provenance
 from sequela.training.run import Run
 from sequela.training.study import Member, Study
 

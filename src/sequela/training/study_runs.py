@@ -17,9 +17,10 @@ from sequela.evaluation.predictions import Predictions, Sampling
 from sequela.models.peer_config import PatientConfig
 from sequela.progress import Advance, stage
 from sequela.training.baselines import baseline_name
+from sequela.training.collection import common_provenance
 from sequela.training.configuration import ALIGNED, PREDICTED, Configuration
 from sequela.training.patient_sources import freeze_knowledge
-from sequela.training.prediction import common_provenance, predict
+from sequela.training.prediction import predict
 from sequela.training.preparation import prepare
 from sequela.training.pretraining import NAME as PRETRAINING
 from sequela.training.pretraining import pretrain
