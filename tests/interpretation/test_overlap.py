@@ -3,8 +3,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from sequela.errors import UndefinedMetricError
 from sequela.interpretation.overlap import disc, expected_overlap, overlap
-from sequela.interpretation.pointing import Lesion
+from sequela.interpretation.pointing import Lesion, chance
 
 SIZE = 64
 LESION = Lesion(row=20.0, column=40.0, radius=6.0)
@@ -59,7 +60,11 @@ def test_chance_is_what_discs_at_random_points_have() -> None:
 
 
 def test_no_breast_no_chance() -> None:
-    assert expected_overlap(np.zeros((SIZE, SIZE), dtype=np.uint8), LESION) == 0
+    nothing = np.zeros((SIZE, SIZE), dtype=np.uint8)
+    with pytest.raises(UndefinedMetricError, match="no breast"):
+        expected_overlap(nothing, LESION)
+    with pytest.raises(UndefinedMetricError, match="no breast"):
+        chance(nothing, LESION, cell=1.0)
 
 
 def test_chance_is_a_number_for_lesions_of_every_size() -> None:

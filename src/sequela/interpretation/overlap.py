@@ -6,7 +6,7 @@ import numpy as np
 from jaxtyping import Bool, Float, UInt8
 from PIL import Image
 
-from sequela.interpretation.pointing import Lesion, breast
+from sequela.interpretation.pointing import Lesion, require_breast
 
 
 def overlap(strength: Float[np.ndarray, "row column"], lesion: Lesion, size: int) -> float:
@@ -46,10 +46,11 @@ def expected_overlap(pixels: UInt8[np.ndarray, "height width"], lesion: Lesion) 
     Args:
         pixels: The prepared image.
         lesion: In its pixels.
+
+    Raises:
+        UndefinedMetricError: If the image shows no breast.
     """
-    rows, columns = np.nonzero(breast(pixels))
-    if not len(rows):
-        return 0.0
+    rows, columns = np.nonzero(require_breast(pixels))
     radius = max(lesion.radius, np.sqrt(0.5))
     apart = np.minimum(np.hypot(rows - lesion.row, columns - lesion.column), 2 * radius)
     both = 2 * radius**2 * np.arccos(apart / (2 * radius))

@@ -12,6 +12,7 @@ import torch
 from jaxtyping import Bool, Float, UInt8
 from torch import Tensor, nn
 
+from sequela.errors import UndefinedMetricError
 from sequela.modalities.mammogram import PixelPolicy
 
 _TISSUE = 5  # grey values of 255 above which a prepared pixel is breast
@@ -92,12 +93,27 @@ def chance(pixels: UInt8[np.ndarray, "height width"], lesion: Lesion, cell: floa
         pixels: The prepared image.
         lesion: In its pixels.
         cell: Side of a cell of the map, in pixels.
+
+    Raises:
+        UndefinedMetricError: If the image shows no breast.
     """
-    tissue = breast(pixels)
+    tissue = require_breast(pixels)
     rows, columns = np.indices(pixels.shape)
     reach = lesion.radius + cell / 2
     near = np.hypot(rows - lesion.row, columns - lesion.column) <= reach
-    return float((tissue & near).sum() / max(tissue.sum(), 1))
+    return float((tissue & near).sum() / tissue.sum())
+
+
+def require_breast(pixels: UInt8[np.ndarray, "height width"]) -> Bool[np.ndarray, "height width"]:
+    """Where the image shows breast.
+
+    Raises:
+        UndefinedMetricError: If nowhere: there is then no point to be hit by chance.
+    """
+    tissue = breast(pixels)
+    if not tissue.any():
+        raise UndefinedMetricError("the image shows no breast")
+    return tissue
 
 
 def breast(pixels: UInt8[np.ndarray, "height width"]) -> Bool[np.ndarray, "height width"]:

@@ -15,7 +15,7 @@ from sequela.evaluation.estimate import Estimate
 from sequela.interpretation.grad_cam import grad_cam
 from sequela.interpretation.intervals import mean, share
 from sequela.interpretation.overlap import expected_overlap, overlap
-from sequela.interpretation.pointing import Lesion, chance, points_at, shuffle_weights
+from sequela.interpretation.pointing import Lesion, breast, chance, points_at, shuffle_weights
 from sequela.interpretation.portrait import Subject
 from sequela.interpretation.risk_score import risk_score
 from sequela.modalities.cases import VIEW_KIND, ImageSource
@@ -35,7 +35,8 @@ def check_maps(
     Args:
         subject: The model and its cases.
         rows: Cases to look at.
-        lesions: Where lesions are in prepared images, by image id; empty where nobody knows.
+        lesions: Where lesions are in prepared images, by image id; empty where nobody knows. An
+            image that shows no breast is left out, for it has no level of chance.
 
     Returns:
         `pointing`, one entry for the trained model, the shuffled one and chance, and `beyond`, how
@@ -47,7 +48,7 @@ def check_maps(
     for patient, image_id, mine, theirs in _pairs(subject, rows):
         if mine.std() > 0 and theirs.std() > 0:
             alike.append(float(spearmanr(mine.ravel(), theirs.ravel()).statistic))
-        if store is not None and image_id in lesions:
+        if store is not None and image_id in lesions and breast(store.pixels(image_id)).any():
             found = _found(store, image_id, lesions[image_id], (mine, theirs))
             hits.append(found[0])
             overlaps.append(found[1])
