@@ -7,6 +7,7 @@ HDF5, which is read in child processes only. Pickles (`.pt`) are never read.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -24,6 +25,7 @@ from sequela.storage import atomic
 HDF5_ENDINGS = (".h5", ".hdf5")
 _METADATA_KEY = "sequela"
 _ENCODERS = ("encoder", "extractor", "patch_encoder", "model")
+_NAME_OF_ENCODER = re.compile(r"[A-Za-z][\w./:@+-]{0,79}")
 _MOST_BYTES = 3 << 30
 _PICKLE = (
     "is a pickle, which could run code as it is read, so it is not read; where you trust it, write "
@@ -180,7 +182,7 @@ def _encoder_of(told: Mapping[str, Any]) -> dict[str, Any]:
         value = told.get(name)
         if isinstance(value, bytes):
             value = value.decode(errors="replace")
-        if isinstance(value, str) and value:
+        if isinstance(value, str) and _NAME_OF_ENCODER.fullmatch(value):
             return {"encoder": value}
     return {}
 
