@@ -154,6 +154,7 @@ def test_nothing_that_identifies_is_written(tmp_path: Path) -> None:
     beside = sorted(path.name for path in tmp_path.glob("cohort-*"))
     assert beside == [
         "cohort-pseudonyms-fhir-links.csv",
+        "cohort-pseudonyms-files.csv",
         "cohort-pseudonyms-index-dates.csv",
         "cohort-pseudonyms.key",
     ]
