@@ -27,6 +27,7 @@ from sequela.training.run import Run
 
 ATTENTION = "attention.parquet"
 """In `explanations/`: what each claim looks at, of the patients who are shown."""
+_DAYS_A_YEAR = 365.25
 _TRUTH = Path("truth") / "patches.parquet"
 
 
@@ -53,7 +54,8 @@ def explain_patients(
     risk = answers_of(trained, subject.inputs, project.configuration.machine).risk
     followup = project.selection.followup[rows]
     endpoint, cause = metadata["protocol"]["endpoint"], metadata["cause"]
-    told = Told(followup, cause, metadata["horizon"], endpoint, since="diagnosis")
+    called = project.cohort.manifest.endpoints[endpoint].causes.get(cause, endpoint)
+    told = Told(followup, cause, metadata["horizon"], called)
     settings = project.configuration.explain
     names = [case.patient_id for case in subject.cases]
     spread = seed_spread(run.folder.parent, run.name, names)
@@ -95,7 +97,7 @@ def _patients(
             words = {
                 "label": f"Patient {number}",
                 "why": choice.why + within(told.horizon),
-                "outcome": told.sentence(choice.row),
+                "outcome": _outcome(told, choice.row),
                 "rank": {"below": int((risk < risk[choice.row]).sum()), "of": len(risk) - 1},
                 "seeds": spread.get(names[choice.row]),
             }
@@ -105,6 +107,15 @@ def _patients(
     with atomic(folder / ATTENTION) as temporary:
         pl.concat(tables).write_parquet(temporary)
     return patients
+
+
+def _outcome(told: Told, row: int) -> str:
+    """What became of a patient, as a sentence without its full stop."""
+    event, years = int(told.followup.event[row]), told.followup.time[row] / _DAYS_A_YEAR
+    if not event:
+        return f"Followed for {years:.1f} years without {told.endpoint}"
+    called = told.endpoint.capitalize() if event == told.cause else "Another event"
+    return f"{called} {years:.1f} years after the index date"
 
 
 def _checks(subject: PatientSubject, project: Project, most: int) -> dict[str, Any]:

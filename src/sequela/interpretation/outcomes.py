@@ -21,18 +21,16 @@ class Told:
         cause: The event of interest.
         horizon: Within how many days it counts, None for ever.
         endpoint: What the event is called.
-        since: From when days are counted.
     """
 
     followup: Followup
     cause: int
     horizon: float | None
     endpoint: str
-    since: str = "the landmark"
 
     def sentence(self, row: int) -> str:
         """What became of a patient, as a sentence without its full stop."""
-        return in_words(self.followup, row, self.cause, self.endpoint, self.since)
+        return in_words(self.followup, row, self.cause, self.endpoint)
 
 
 def outcomes(
@@ -53,11 +51,9 @@ def within(horizon: float | None) -> str:
     return f" within {horizon / _DAYS_A_YEAR:.1f}".removesuffix(".0") + " years"
 
 
-def in_words(
-    followup: Followup, row: int, cause: int, endpoint: str, since: str = "the landmark"
-) -> str:
+def in_words(followup: Followup, row: int, cause: int, endpoint: str) -> str:
     """What became of a patient, as a sentence without its full stop."""
-    years = f"{followup.time[row] / _DAYS_A_YEAR:.1f} years after {since}"
+    years = f"{followup.time[row] / _DAYS_A_YEAR:.1f} years after the landmark"
     event = int(followup.event[row])
     if event == cause:
         return f"{endpoint.capitalize()} {years}"

@@ -221,11 +221,10 @@ def _claim(node: Mapping[str, Any], folder: Path) -> ClaimView:
 
 def _patch(node: Mapping[str, Any], of: int, folder: Path) -> tuple[str, str]:
     """Caption and picture of a patch; the share is told as multiples of an even look."""
-    times = printed(float(node["weight"]) * of, "ratio")
-    place = ""
-    if node.get("x") is not None:
-        place = f" at {node['x']:g}, {node['y']:g}"
-    return f"{times} × an even look{place}", picture_uri(inside(folder, node.get("image")), "JPEG")
+    times = f"{float(node['weight']) * of:.1f} ×"
+    known = node.get("x") is not None
+    place = f"{times} at {node['x']:g}, {node['y']:g}" if known else times
+    return place, picture_uri(inside(folder, node.get("image")), "JPEG")
 
 
 def _plain(name: str) -> str:
