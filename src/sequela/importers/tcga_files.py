@@ -178,5 +178,5 @@ def _from_metadata(path: Path) -> list[tuple[str, str]]:
             (each["file_name"], each["associated_entities"][0]["entity_submitter_id"])
             for each in files
         ]
-    except (ValueError, KeyError, IndexError, TypeError):
+    except (ValueError, KeyError, IndexError, TypeError, RecursionError):
         return []
