@@ -32,10 +32,9 @@ class Kemm(nn.Module):
 
     def __init__(self, config: KemmConfig, logits: int) -> None:
         super().__init__()
-        if config.shape is None:
-            raise UsageError("the shape of the data is not known", hint="resolve it before")
+        shape = config.known_shape()
         _require_one_space(config)
-        self.config, dim, shape = config, config.dim, config.shape
+        self.config, dim = config, config.dim
         self.sources = tuple(name for name in SOURCES if name in config.reads)
         self.groups = _groups(config)
         self.encoders = nn.ModuleDict({name: _encoder(name, config) for name in self.sources})

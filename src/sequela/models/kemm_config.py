@@ -112,6 +112,16 @@ class KemmConfig(Settings):
         """It starts from nothing that was aligned."""
         return False
 
+    def known_shape(self) -> DataShape:
+        """The shape of the data.
+
+        Raises:
+            UsageError: If it is not known yet.
+        """
+        if self.shape is None:
+            raise UsageError("the shape of the data is not known", hint="resolve it before")
+        return self.shape
+
     def portable(self) -> KemmConfig:
         """Itself: it names no file that its weights do not hold."""
         return self
