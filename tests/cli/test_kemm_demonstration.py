@@ -8,7 +8,7 @@ from sequela.cli.kemm_demonstration import _RIVALS, signatures, verdict
 from sequela.cli.words import packaged
 from sequela.encoders.frozen_text import WIDTH
 from sequela.knowledge.background import CANCER_TYPES
-from sequela.training.study import StudySettings
+from sequela.training.study_file import StudySettings
 
 
 def test_the_study_of_the_demo_runs_kemm_its_controls_and_the_rows_on_top() -> None:

@@ -32,9 +32,8 @@ class Kemm(nn.Module):
 
     def __init__(self, config: KemmConfig, logits: int) -> None:
         super().__init__()
-        shape = config.known_shape()
         _require_one_space(config)
-        self.config, dim = config, config.dim
+        self.config, dim, shape = config, config.dim, config.known_shape()
         self.sources = tuple(name for name in SOURCES if name in config.reads)
         self.groups = _groups(config)
         self.encoders = nn.ModuleDict({name: _encoder(name, config) for name in self.sources})
@@ -222,8 +221,8 @@ class Kemm(nn.Module):
 
 
 def _require_one_space(config: KemmConfig) -> None:
-    shape = config.shape
-    if config.shared_space and shape and shape.patch and shape.patch != shape.text:
+    shape = config.known_shape()
+    if config.shared_space and shape.patch and shape.patch != shape.text:
         raise UsageError(
             f"model.shared_space says that patches and claims are encoded into one space, but a "
             f"patch has {shape.patch} numbers and a claim {shape.text}",
@@ -240,8 +239,7 @@ def _groups(config: KemmConfig) -> tuple[str, ...]:
 
 
 def _encoder(name: str, config: KemmConfig) -> nn.Module:
-    shape = config.shape
-    assert shape is not None  # noqa: S101
+    shape = config.known_shape()
     if name == "slide":
         if config.adapter == "linear":
             return nn.Identity()

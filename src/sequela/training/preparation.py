@@ -13,6 +13,7 @@ from sequela.modalities.preparation import PreparationReport, prepare_images
 from sequela.modalities.store import ImageStore
 from sequela.modalities.text import joined, train_tiny_encoder
 from sequela.seal import SEAL, seal
+from sequela.storage import owned
 from sequela.training.patient_sources import SLIDES
 from sequela.training.project import TINY, Fold, Project
 
@@ -49,8 +50,13 @@ def prepare(project: Project, *, divide: bool = True) -> Prepared:
 
     Raises:
         DataError: If a part of the division lacks patients with or without the event.
-        LockedError: If the work folder holds another division.
+        LockedError: If the work folder holds another division, or another process works in it.
     """
+    with owned(project.work):
+        return _prepared(project, divide=divide)
+
+
+def _prepared(project: Project, *, divide: bool) -> Prepared:
     selection = project.selection
     selection.write_exclusions(project.work / "exclusions.csv")
     overlap: tuple[float, ...] = ()
