@@ -36,6 +36,13 @@ def test_a_sentence_says_what_came_out(random: float, shuffled: float, said: str
     assert "10% of patches" in sentence
 
 
+def test_a_share_that_says_otherwise_is_not_kept_back() -> None:
+    first, second = (deleted(random, 0.1)["checks"]["deletion"][0] for random in (0.1, 0.39))
+    found = {"checks": {"deletion": [first, {**second, "share": 0.3}]}}
+    (sentence,) = in_short(found)
+    assert sentence.endswith("At 30% no difference from chance is shown.")
+
+
 def test_each_source_and_share_is_a_row_with_its_controls() -> None:
     (table,) = claim_tables(deleted(0.1, 0.2))
     what, *numbers = table.rows[0]

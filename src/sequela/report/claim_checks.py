@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from sequela.report.estimates import Estimate, printed
@@ -40,10 +40,23 @@ def claim_tables(explanations: Mapping[str, Any]) -> tuple[Table, ...]:
 def in_short(explanations: Mapping[str, Any]) -> tuple[str, ...]:
     """What the deletion test came to, a sentence a source, the bad news too."""
     checks = explanations.get("checks") or {}
-    said: dict[str, str] = {}
+    by_source: dict[str, list[Mapping[str, Any]]] = {}
     for one in checks.get("deletion") or ():
-        said.setdefault(str(one["source"]), _sentence(one))
-    return tuple(said.values())
+        by_source.setdefault(str(one["source"]), []).append(one)
+    return tuple(_sentence(one) + _elsewhere(one, rest) for one, *rest in by_source.values())
+
+
+def _elsewhere(one: Mapping[str, Any], rest: Sequence[Mapping[str, Any]]) -> str:
+    """Whether other shares say the same; empty where they do."""
+    found = _above_zero(one["beyond_random"])
+    differ = [
+        f"{float(each['share']):.0%}"
+        for each in rest
+        if _above_zero(each["beyond_random"]) != found
+    ]
+    if not differ:
+        return ""
+    return f" At {' and '.join(differ)} {'no' if found else 'a'} difference from chance is shown."
 
 
 def _sentence(one: Mapping[str, Any]) -> str:
@@ -80,8 +93,9 @@ def _deletion(found: Any) -> tuple[Table, ...]:
         return ()
     people = max(int(one["patients"]) for one in found)
     notes = (
-        "Mean change of the risk score, either way. “By shuffled weights”: the order comes from "
-        "the same model with the weights of each layer shuffled, the score from the trained one.",
+        "At least one is deleted. Mean change of the risk score, either way. “By shuffled "
+        "weights”: the order comes from the same model with the weights of each layer shuffled, "
+        "the score from the trained one.",
         "Gene sets are deleted where the network reads them; a straight way past the network still "
         "reads their genes.",
     )
