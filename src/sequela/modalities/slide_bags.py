@@ -28,6 +28,21 @@ from sequela.storage import fingerprint
 INDEX = "slides.parquet"
 """In the folder of prepared slides: a row a slide, with the reason where it has no features."""
 
+
+def feature_file(folder: Path, slide_id: str) -> Path:
+    """The file of a slide's features in the folder of prepared slides.
+
+    It bears the id that the slides table gives, which is a pseudonym as all ids of a cohort are;
+    never the name of the slide's own file.
+    """
+    return folder / f"{slide_id}.safetensors"
+
+
+def picture_file(folder: Path, slide_id: str) -> Path:
+    """The picture of what was cut of the slide, for eyes."""
+    return folder / f"{slide_id}.png"
+
+
 SlidePolicy = Literal["concatenate", "largest", "first"]
 """Of several slides a patient: all their patches, those of the slide with most, of the first id."""
 
@@ -149,7 +164,7 @@ def _made(index: pl.DataFrame) -> dict[str, Any]:
 
 def _file(slide: Slide, folder: Path) -> Path:
     given = in_place(slide.features) if slide.features else None
-    return given or folder / f"{slide.slide_id}.safetensors"
+    return given or feature_file(folder, slide.slide_id)
 
 
 @dataclass(frozen=True)

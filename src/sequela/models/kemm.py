@@ -39,7 +39,7 @@ class Kemm(nn.Module):
         self.encoders = nn.ModuleDict({name: _encoder(name, config) for name in self.sources})
         widths = {name: shape.patch if name == "slide" else dim for name in self.sources}
         if config.adapter == "relu" and "slide" in widths:
-            widths["slide"] = 2 * dim
+            widths["slide"] = dim
         self.asking = nn.ModuleDict(
             {name: Asking(dim, widths[name], config.heads, config.dropout) for name in self.sources}
         )
@@ -128,7 +128,9 @@ class Kemm(nn.Module):
             asking = self.asking[name]
             assert isinstance(asking, Asking)  # noqa: S101
             sought = self._sought(name, report, queries, batch)
-            found = asking.attention.weights(queries.values, values.values, values.mask, sought)
+            found = asking.attention.weights(
+                queries.values, values.values, values.mask, sought, self._adapter(name)
+            )
             first = report.values.shape[1]
             where = slice(first, first + claims.values.shape[1])
             maps[name] = found[:, where] * queries.mask[:, where, None]
@@ -168,7 +170,12 @@ class Kemm(nn.Module):
         encoder = self.encoders[name]
         if isinstance(encoder, PathwayEncoder):
             return Masked(*encoder(values, mask))
-        return Masked(encoder(values), mask)
+        return Masked(values, mask)
+
+    def _adapter(self, name: str) -> nn.Linear | None:
+        """What the attention passes patches through, a piece at a time."""
+        adapter = self.encoders[name]
+        return adapter if isinstance(adapter, nn.Linear) else None
 
     def _clinical(self, batch: Batch) -> Masked:
         if batch.clinical is None or batch.clinical_mask is None:
@@ -212,7 +219,7 @@ class Kemm(nn.Module):
     ) -> Masked:
         queries = self._queries(name, report, claims, batch)
         sought = self._sought(name, report, queries, batch)
-        state: Masked = self.asking[name](queries, values, sought)
+        state: Masked = self.asking[name](queries, values, sought, self._adapter(name))
         if self.config.kecm == "gate" and self.knowledge is not None:
             mean = self._knowledge(name, report, claims, batch).mean()
             gate = 2 * torch.sigmoid(self.knowledge(mean))
@@ -241,8 +248,6 @@ def _groups(config: KemmConfig) -> tuple[str, ...]:
 def _encoder(name: str, config: KemmConfig) -> nn.Module:
     shape = config.known_shape()
     if name == "slide":
-        if config.adapter == "linear":
-            return nn.Identity()
-        return nn.Sequential(nn.Linear(shape.patch, 2 * config.dim), nn.ReLU())
+        return nn.Identity() if config.adapter == "linear" else nn.Linear(shape.patch, config.dim)
     genes = shape.genes[name]
     return PathwayEncoder(shape.membership(name), genes, config.hidden, config.dim, config.dropout)
