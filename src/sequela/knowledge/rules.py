@@ -16,6 +16,7 @@ from sequela.knowledge.candidates import Choice, Reader, first, gravest, most_fr
 from sequela.knowledge.identifiers import without_identifiers
 from sequela.knowledge.instructions import without_instructions
 from sequela.knowledge.schema import MAXIMUM_LENGTH, MINIMUM_LENGTH, StructuredReport
+from sequela.knowledge.suspicion import unopposed
 
 VERSION = "rules-2"
 """Changes whenever the rules may read a report differently."""
@@ -59,6 +60,7 @@ def extract_report(text: str, known: Iterable[str] = ()) -> StructuredReport:
         return StructuredReport.of(())
     data = without_instructions(text[:MAXIMUM_LENGTH])
     words = without_identifiers(data, known)
+    seen = unopposed({field: list(read(data)) for field, (read, _) in RULES.items()}, data)
     return StructuredReport.of(
-        settle(field, words, read(data), choose) for field, (read, choose) in RULES.items()
+        settle(field, words, seen[field], choose) for field, (_, choose) in RULES.items()
     )
