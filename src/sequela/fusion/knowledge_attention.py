@@ -111,7 +111,8 @@ class FoldedAttention(nn.Module):
         weight = rearrange(self.key.weight, "(h w) f -> h w f", h=self.heads) / math.sqrt(
             self.width
         )
-        return rearrange(by_head @ weight, "h (p q) f -> p q h f", p=len(queries))
+        folded: Tensor = rearrange(by_head @ weight, "h (p q) f -> p q h f", p=len(queries))
+        return folded
 
     def _seeking(self, queries: Tensor, sought: Tensor | None) -> Tensor:
         folded = self.folded(queries)
