@@ -15,10 +15,12 @@ from sequela.survival.cause_specific import StepHazard, incidence_of_steps
 from sequela.survival.cox import fit_cox
 from sequela.survival.coxnet import fit_coxnet
 from sequela.survival.followup import Followup
-from sequela.survival.ridge_choice import chosen_ridge
+from sequela.survival.ridge_choice import chosen_ridge, chosen_ridges
 
-Penalty: TypeAlias = float | Literal["chosen", "elastic-net"]
-"""A ridge, or one chosen by cross-validation in the training patients, or an elastic net's path."""
+Penalty: TypeAlias = float | Literal["chosen", "by-block", "elastic-net"]
+"""A ridge, or one chosen by cross-validation in the training patients, for all or for each kind of
+numbers, or an elastic net's path."""
+Ridge: TypeAlias = float | Float[np.ndarray, " feature"]
 
 
 @dataclass(frozen=True)
@@ -43,10 +45,10 @@ class CauseHazard:
         numbers: Float[np.ndarray, "patient feature"],
         train: Followup,
         event: Bool[np.ndarray, " patient"],
-        ridge: float | Literal["elastic-net"],
+        ridge: Ridge | Literal["elastic-net"],
     ) -> CauseHazard:
         """Of one cause, those struck by another being censored; only where events fall it steps."""
-        if ridge == "elastic-net":
+        if isinstance(ridge, str):
             net = fit_coxnet(numbers, train.time, event, entry=train.entry)
             relative = np.exp((numbers - net.centre) @ net.coefficients)
             baseline = StepHazard.breslow(train.time, event, relative, entry=train.entry)
@@ -104,10 +106,9 @@ class CoxBaseline:
     ) -> CoxBaseline:
         """Fitted on training cases, among whom a penalty that is not given is chosen too."""
         values, rivals = numbers.of(inputs), (train.event > 0) & (train.event != cause)
-        if ridge == "chosen":  # of the cause of interest, for its rivals too
-            ridge = chosen_ridge(values, train.time, train.event == cause, entry=train.entry)
-        competing = CauseHazard.fit(values, train, rivals, ridge) if rivals.any() else None
-        of_cause = CauseHazard.fit(values, train, train.event == cause, ridge)
+        penalty = _penalty(ridge, numbers, values, train, cause)
+        competing = CauseHazard.fit(values, train, rivals, penalty) if rivals.any() else None
+        of_cause = CauseHazard.fit(values, train, train.event == cause, penalty)
         return cls(numbers, of_cause, competing, horizon)
 
     def risk(self, inputs: BaselineInputs) -> Float[np.ndarray, " patient"]:
@@ -140,6 +141,22 @@ class CoxBaseline:
         if cause is None:
             raise TypeError("a Cox baseline has a hazard of its cause")
         return cls(Numbers.from_state(state["numbers"]), cause, rival, state["horizon"])
+
+
+def _penalty(
+    asked: Penalty,
+    numbers: Numbers,
+    values: Float[np.ndarray, "patient feature"],
+    train: Followup,
+    cause: int,
+) -> Ridge | Literal["elastic-net"]:
+    """The penalty that is asked for; one to be chosen is that of the cause, for its rivals too."""
+    told = (train.time, train.event == cause)
+    if asked == "chosen":
+        return chosen_ridge(values, *told, entry=train.entry)
+    if asked == "by-block":
+        return chosen_ridges(values, np.array(numbers.blocks), *told, entry=train.entry)
+    return asked
 
 
 @dataclass(frozen=True)
