@@ -22,6 +22,11 @@ _FIELDS = {
 }
 
 
+def mask_of(modality: str) -> str:
+    """The field of the batch that says which values of a modality each patient has."""
+    return _FIELDS.get(modality, (modality, f"{modality}_mask"))[1]
+
+
 @dataclass(frozen=True)
 class Batch:
     """Inputs of some patients, each seen from one landmark.
@@ -53,6 +58,8 @@ class Batch:
         copy_number_mask: True where the gene was looked at.
         fields: Vectors of the fields of the pathology report, in the order of the schema.
         field_mask: True where the report says the field.
+        report_numbers: The same fields as numbers, scaled on training patients; that a field
+            is not said is a number too.
         claims: Vectors of what is known of the patient's cancer.
         claim_modality: What each claim speaks of, an index into `CLAIM_MODALITIES`.
         claim_direction: 1 where the claim marks a higher risk, -1 a lower one.
@@ -85,6 +92,7 @@ class Batch:
     copy_number_mask: Bool[Tensor, "patient copied_gene"] | None = None
     fields: Float[Tensor, "patient field dim"] | None = None
     field_mask: Bool[Tensor, "patient field"] | None = None
+    report_numbers: Float[Tensor, "patient number"] | None = None
     claims: Float[Tensor, "patient claim dim"] | None = None
     claim_modality: Int[Tensor, "patient claim"] | None = None
     claim_direction: Float[Tensor, "patient claim"] | None = None

@@ -42,6 +42,17 @@ class BagSource(Protocol):
 
 
 @dataclass(frozen=True)
+class NoBags:
+    """Bags of patients who have no slide."""
+
+    width: int
+
+    def bag(self, patient_id: str, /) -> Float[Tensor, "patch feature"]:
+        """No patch."""
+        return torch.zeros((0, self.width))
+
+
+@dataclass(frozen=True)
 class SlideBags:
     """The patches of each patient, read from disk as they are needed.
 

@@ -167,7 +167,7 @@ def _said(
     trained = load_trained(run, machine.torch_device())
     if isinstance(trained.config, PatientConfig):
         patients = [case.patient_id for case in cases]
-        inputs = kept_sources(project, metadata).inputs(patients, trained.config)
+        inputs = kept_sources(project, metadata).inputs(patients, trained.config, without)
         return answers_of(trained, inputs, machine)
     sources = sources_of(project, trained)
     with nullcontext() if without is None else removed(trained.model, without):
