@@ -8,14 +8,17 @@ import json
 import os
 import re
 import shutil
+import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TextIO
 
 from sequela.errors import LockedError, ResourceLimitError, SequelaError, StorageError
 
 _CHUNK = 1 << 20
 _OUT_OF_SPACE = {28, 122}  # ENOSPC, EDQUOT
+_GLANCE = 0.2  # seconds; `require_free` of another process holds a lock for an instant
 _OWNER_ALONE, _OWNER_ALONE_FOLDER = 0o600, 0o700
 
 
@@ -141,12 +144,17 @@ def _held(temporary: Path, name: str) -> Iterator[None]:
         os.close(handle)
 
 
-def _locked(handle: int) -> bool:
-    try:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    return True
+def _locked(handle: int, kind: int = fcntl.LOCK_EX, patience: float = 0.0) -> bool:
+    until = time.monotonic() + patience
+    while True:
+        try:
+            fcntl.flock(handle, kind | fcntl.LOCK_NB)
+        except BlockingIOError:
+            if time.monotonic() >= until:
+                return False
+            time.sleep(_GLANCE / 4)
+        else:
+            return True
 
 
 def _is_at(handle: int, path: Path) -> bool:
@@ -194,26 +202,58 @@ def _blocks(part: str | bytes | Path) -> Iterable[bytes]:
 
 
 @contextmanager
-def owned(folder: Path) -> Iterator[Path]:
+def owned(folder: Path, name: str = "") -> Iterator[Path]:
     """The folder, held by this process alone until the block ends.
 
     The kernel drops the lock with the process, so a killed run leaves none behind.
+
+    Args:
+        folder: Made if absent.
+        name: A part of the work in the folder that is held on its own; all of it if empty.
 
     Raises:
         LockedError: If another process holds it.
     """
     make_folder(folder)
-    with (folder / ".lock").open("a+") as file:
-        if not _locked(file.fileno()):
-            file.seek(0)
-            raise LockedError(
-                f"another process ({file.read().strip() or 'unknown'}) works in {folder.name}",
-                hint="wait for it to end, or choose another folder",
-            )
+    with _lock_file(folder, name).open("a+") as file:
+        if not _locked(file.fileno(), patience=_GLANCE):
+            raise _held_by_another(file, folder, name)
         file.truncate(0)
         file.write(f"process {os.getpid()}")
         file.flush()
         yield folder
+
+
+def require_free(folder: Path, names: Iterable[str] = ("",)) -> None:
+    """Refuse, before anything slow is begun, work that another process has under way.
+
+    Args:
+        folder: As `owned`; it need not be there, and is not made.
+        names: As `owned`, each.
+
+    Raises:
+        LockedError: If another process holds one of them.
+    """
+    for name in names:
+        path = _lock_file(folder, name)
+        if path.exists():
+            with path.open() as file:
+                if not _locked(file.fileno(), fcntl.LOCK_SH):
+                    raise _held_by_another(file, folder, name)
+
+
+def _lock_file(folder: Path, name: str) -> Path:
+    return folder / (f".{name}.lock" if name else ".lock")
+
+
+def _held_by_another(file: TextIO, folder: Path, name: str) -> LockedError:
+    file.seek(0)
+    process = file.read().strip() or "unknown"
+    what = f"on {name} in {folder.name}" if name else f"in {folder.name}"
+    return LockedError(
+        f"another process ({process}) works {what}",
+        hint="wait for it to end and run it again, or choose another folder with --work",
+    )
 
 
 def require_space(folder: Path, needed: int) -> None:

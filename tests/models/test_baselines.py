@@ -21,7 +21,7 @@ from sequela.models.baselines import (
     baseline_from_state,
     fit_baseline,
 )
-from sequela.models.hazard_baselines import CoxBaseline
+from sequela.models.hazard_baselines import HazardBaseline
 from sequela.survival.followup import Followup
 
 CLINICAL = {
@@ -200,13 +200,13 @@ def test_expression_is_not_read_where_there_is_none() -> None:
 def test_report_fields_are_read_with_a_penalty_of_their_own() -> None:
     inputs, train = cohort(120)
     fitted = fit_baseline("cox-expression-report", inputs, train, clinical=CLINICAL, horizon=900.0)
-    assert isinstance(fitted, CoxBaseline)
+    assert isinstance(fitted, HazardBaseline)
     names, blocks = fitted.numbers.features, fitted.numbers.blocks
     of = {block: [n for n, b in zip(names, blocks, strict=True) if b == block] for block in blocks}
     assert [len(of[block]) for block in sorted(of)][1:] == [30, 4]
     assert of[max(blocks)] == ["grade=1", "grade=2", "grade=3", "grade=unknown"]
     without = fit_baseline("cox-expression-blocks", inputs, train, clinical=CLINICAL)
-    assert isinstance(without, CoxBaseline) and len(without.numbers.features) == len(names) - 4
+    assert isinstance(without, HazardBaseline) and len(without.numbers.features) == len(names) - 4
 
 
 def test_a_baseline_of_reports_is_refused_where_no_report_says_anything() -> None:

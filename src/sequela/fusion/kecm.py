@@ -63,9 +63,10 @@ class Asking(nn.Module):
         queries: Masked,
         values: Masked,
         sought: Float[Tensor, "patient query feature"] | None = None,
+        adapter: nn.Linear | None = None,
     ) -> Masked:
         """What the queries became; a patient without values has none of them."""
-        gathered = self.attention(queries.values, values.values, values.mask, sought)
+        gathered = self.attention(queries.values, values.values, values.mask, sought, adapter)
         found = self.norm(queries.values + self.dropout(gathered))
         return Masked(found, queries.mask & values.mask.any(dim=1, keepdim=True))
 

@@ -10,8 +10,8 @@ import torch
 from jaxtyping import Int
 from torch import Tensor
 
-from sequela.modalities.batch import Batch, Sample, collate, mask_of
-from sequela.modalities.slide_bags import BagSource, NoBags, SampledBags
+from sequela.modalities.batch import Batch, Sample, collate
+from sequela.modalities.slide_bags import BagSource, SampledBags
 
 
 @dataclass(frozen=True)
@@ -42,22 +42,6 @@ class PatientInputs:
         if most is None or self.bags is None:
             return self
         return replace(self, bags=SampledBags(self.bags, most, seed))
-
-    def without(self, modality: str, unsaid: Mapping[str, Tensor]) -> PatientInputs:
-        """The same patients as if nobody had a modality.
-
-        Args:
-            modality: As `Batch.measured` names it.
-            unsaid: Of tables without a mask that belong to it, the row of a patient without it.
-        """
-        hidden = {name: row.expand_as(self.tables[name]) for name, row in unsaid.items()}
-        mask = mask_of(modality)
-        if mask in self.tables:
-            hidden[mask] = torch.zeros_like(self.tables[mask])
-        bags = self.bags
-        if modality == "slide" and bags is not None:
-            bags = NoBags(bags.width)
-        return replace(self, tables={**self.tables, **hidden}, bags=bags)
 
     @property
     def empty(self) -> int:

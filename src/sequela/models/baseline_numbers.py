@@ -16,6 +16,7 @@ from sequela.errors import DataError
 from sequela.knowledge.schema import StructuredReport
 from sequela.modalities.clinical import ClinicalScaler
 from sequela.modalities.report_numbers import ReportScaler
+from sequela.modalities.shared_words import only_words, shared_words
 from sequela.models.gene_components import GeneComponents, Tables
 from sequela.models.text_components import TextComponents, text_of
 
@@ -96,8 +97,7 @@ class Numbers:
             DataError: If none does.
         """
         scaler = ClinicalScaler.fit(inputs.covariates, clinical) if clinical else None
-        words = [text_of(case) for case in inputs.cases] if texts else []
-        components = TextComponents.fit(words, _COMPONENTS) if texts else None
+        components = TextComponents.fit(_in_shared_words(inputs), _COMPONENTS) if texts else None
         molecular = None
         if genes:
             molecular = GeneComponents.fit(inputs.genes, inputs.patients, _COMPONENTS)
@@ -180,6 +180,13 @@ def _covariates(scaler: ClinicalScaler, covariates: pl.DataFrame) -> Part:
     first = np.cumsum([0, *(len(column.features) for column in scaler.columns)])[:-1]
     unknown = tuple(f"{column.name} unknown" for column in scaler.columns)
     return (*scaler.features, *unknown), np.concatenate([values, ~known[:, first]], axis=1)
+
+
+def _in_shared_words(inputs: BaselineInputs) -> list[str]:
+    """The text of each case, without words that few patients have."""
+    texts = [(case.patient_id, text_of(case)) for case in inputs.cases]
+    words = shared_words(texts)
+    return [only_words(text, words) for _, text in texts]
 
 
 def _timing(cases: Sequence[Case]) -> Float[np.ndarray, "patient feature"]:

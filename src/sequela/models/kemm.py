@@ -33,16 +33,14 @@ class Kemm(nn.Module):
 
     def __init__(self, config: KemmConfig, logits: int) -> None:
         super().__init__()
-        if config.shape is None:
-            raise UsageError("the shape of the data is not known", hint="resolve it before")
         _require_one_space(config)
-        self.config, dim, shape = config, config.dim, config.shape
+        self.config, dim, shape = config, config.dim, config.known_shape()
         self.sources = tuple(name for name in SOURCES if name in config.reads)
         self.groups = _groups(config)
         self.encoders = nn.ModuleDict({name: _encoder(name, config) for name in self.sources})
         widths = {name: shape.patch if name == "slide" else dim for name in self.sources}
         if config.adapter == "relu" and "slide" in widths:
-            widths["slide"] = 2 * dim
+            widths["slide"] = dim
         self.asking = nn.ModuleDict(
             {name: Asking(dim, widths[name], config.heads, config.dropout) for name in self.sources}
         )
@@ -139,7 +137,9 @@ class Kemm(nn.Module):
             asking = self.asking[name]
             assert isinstance(asking, Asking)  # noqa: S101
             sought = self._sought(name, report, queries, batch)
-            found = asking.attention.weights(queries.values, values.values, values.mask, sought)
+            found = asking.attention.weights(
+                queries.values, values.values, values.mask, sought, self._adapter(name)
+            )
             first = report.values.shape[1]
             where = slice(first, first + claims.values.shape[1])
             maps[name] = found[:, where] * queries.mask[:, where, None]
@@ -179,7 +179,12 @@ class Kemm(nn.Module):
         encoder = self.encoders[name]
         if isinstance(encoder, PathwayEncoder):
             return Masked(*encoder(values, mask))
-        return Masked(encoder(values), mask)
+        return Masked(values, mask)
+
+    def _adapter(self, name: str) -> nn.Linear | None:
+        """What the attention passes patches through, a piece at a time."""
+        adapter = self.encoders[name]
+        return adapter if isinstance(adapter, nn.Linear) else None
 
     def _clinical(self, batch: Batch) -> Masked:
         if batch.clinical is None or batch.clinical_mask is None:
@@ -223,7 +228,7 @@ class Kemm(nn.Module):
     ) -> Masked:
         queries = self._queries(name, report, claims, batch)
         sought = self._sought(name, report, queries, batch)
-        state: Masked = self.asking[name](queries, values, sought)
+        state: Masked = self.asking[name](queries, values, sought, self._adapter(name))
         if self.config.kecm == "gate" and self.knowledge is not None:
             mean = self._knowledge(name, report, claims, batch).mean()
             gate = 2 * torch.sigmoid(self.knowledge(mean))
@@ -232,8 +237,8 @@ class Kemm(nn.Module):
 
 
 def _require_one_space(config: KemmConfig) -> None:
-    shape = config.shape
-    if config.shared_space and shape and shape.patch and shape.patch != shape.text:
+    shape = config.known_shape()
+    if config.shared_space and shape.patch and shape.patch != shape.text:
         raise UsageError(
             f"model.shared_space says that patches and claims are encoded into one space, but a "
             f"patch has {shape.patch} numbers and a claim {shape.text}",
@@ -250,11 +255,8 @@ def _groups(config: KemmConfig) -> tuple[str, ...]:
 
 
 def _encoder(name: str, config: KemmConfig) -> nn.Module:
-    shape = config.shape
-    assert shape is not None  # noqa: S101
+    shape = config.known_shape()
     if name == "slide":
-        if config.adapter == "linear":
-            return nn.Identity()
-        return nn.Sequential(nn.Linear(shape.patch, 2 * config.dim), nn.ReLU())
+        return nn.Identity() if config.adapter == "linear" else nn.Linear(shape.patch, config.dim)
     genes = shape.genes[name]
     return PathwayEncoder(shape.membership(name), genes, config.hidden, config.dim, config.dropout)

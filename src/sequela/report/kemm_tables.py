@@ -6,9 +6,9 @@ from collections.abc import Mapping, Sequence
 from itertools import chain
 from typing import Any
 
+from sequela.models.baselines import BASELINES
 from sequela.report.comparisons import read_comparisons
 from sequela.report.estimates import Estimate
-from sequela.report.names import BASELINES
 from sequela.report.results import ModelResult, read_results
 from sequela.report.tables import Cell, Column, Table
 

@@ -2,19 +2,8 @@
 
 from __future__ import annotations
 
-BASELINES = (
-    "kaplan-meier",
-    "cox-clinical",
-    "timing-only",
-    "cox-text",
-    "cox-expression",
-    "cox-expression-blocks",
-    "cox-report",
-    "cox-expression-report",
-    "coxnet",
-    "boosting",
-    "boosting-expression",
-)
+from sequela.models.baselines import BASELINES
+
 RIVALS = ("mirai", "lomar", "late-fusion", "late-fusion-stacked")
 ORDER = (
     *BASELINES,

@@ -8,6 +8,7 @@ from functools import cached_property
 
 import numpy as np
 import torch
+from jaxtyping import Float
 from torch import Tensor
 
 from sequela.encoders.frozen_text import encode_sentences
@@ -73,13 +74,23 @@ def field_tables(
 
 
 def report_number_table(
-    knowledge: Knowledge, scaler: ReportScaler, patients: Sequence[str], config: PatientConfig
+    reports: Mapping[str, StructuredReport],
+    scaler: ReportScaler,
+    patients: Sequence[str],
+    config: PatientConfig,
 ) -> dict[str, Tensor]:
     """`report_numbers` of these patients; numbers of a field that is not read are all alike."""
-    numbers = scaler.transform([knowledge.reports.get(one) for one in _owners(patients, config)])
+    numbers = report_numbers(scaler, [reports.get(one) for one in _owners(patients, config)])
     if config.fields:
-        numbers *= [number.field in config.fields for number in scaler.numbers]
-    return {"report_numbers": torch.from_numpy(numbers.astype(np.float32))}
+        numbers = numbers * torch.tensor([one.field in config.fields for one in scaler.numbers])
+    return {"report_numbers": numbers}
+
+
+def report_numbers(
+    scaler: ReportScaler, reports: Sequence[StructuredReport | None]
+) -> Float[Tensor, "patient number"]:
+    """The numbers of these reports."""
+    return torch.from_numpy(scaler.transform(reports).astype(np.float32))
 
 
 def _owners(patients: Sequence[str], config: PatientConfig) -> list[str]:
@@ -94,7 +105,7 @@ def claim_tables(
     knowledge: Knowledge, cancers: Sequence[str], config: PatientConfig
 ) -> dict[str, Tensor]:
     """The claims about each patient's cancer, or about another one in that control."""
-    of = [_claims(knowledge.claims, cancer, config) for cancer in cancers]
+    of = [claims_of(knowledge.claims, cancer, config) for cancer in cancers]
     count, width = max(map(len, of), default=0), knowledge.shape[0]
     claims = torch.zeros((len(of), count, width))
     modality = torch.zeros((len(of), count), dtype=torch.int64)
@@ -114,9 +125,10 @@ def claim_tables(
     }
 
 
-def _claims(
+def claims_of(
     claims: Mapping[str, tuple[Claim, ...]], cancer: str, config: PatientConfig
 ) -> tuple[Claim, ...]:
+    """The claims that a model is given about a cancer, in the order of the batch."""
     if config.claims != "wrong-cancer":
         return claims.get(cancer, ())
     others = sorted(set(claims) - {cancer})

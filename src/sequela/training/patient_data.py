@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 import torch
+from jaxtyping import Float
 from torch import Tensor
 
 from sequela.cohort.cohort import Cohort
@@ -30,6 +31,7 @@ from sequela.training.knowledge_tables import (
     claim_tables,
     field_tables,
     report_number_table,
+    report_numbers,
 )
 
 BATCH_FIELD: Mapping[GeneTableName, tuple[str, str]] = {
@@ -192,6 +194,9 @@ class PatientSources:
     ) -> PatientInputs:
         """The samples of these patients, with what `config` reads and no more.
 
+        What the cohort has nothing of is there with nobody having it, as a model expects that was
+        trained where it was.
+
         Args:
             patients: Whose.
             config: What is read, as it was resolved.
@@ -209,11 +214,12 @@ class PatientSources:
                 f"this model has no part {without} to take away",
                 hint=f"it has {names}" if names else "it reads one modality alone",
             )
-        unsaid = {}
+        hidden = _absent(config, len(patients), {without})
         if without == "report" and self.scalers.reports is not None:
-            row = self.scalers.reports.transform([None]).astype(np.float32)
-            unsaid["report_numbers"] = torch.from_numpy(row)
-        return inputs.without(without, unsaid)
+            nobody = [None] * len(patients)
+            hidden["report_numbers"] = report_numbers(self.scalers.reports, nobody)
+        bags = _NoBags(inputs.bags.width) if without == "slide" and inputs.bags else inputs.bags
+        return PatientInputs(patients, {**inputs.tables, **hidden}, bags)
 
     def _inputs(self, patients: Sequence[str], config: PatientConfig) -> PatientInputs:
         tables = self.scalers.tables(self.cohort, patients)
@@ -225,10 +231,43 @@ class PatientSources:
         }
         if self.knowledge is not None and "report" in read:
             kept |= field_tables(self.knowledge, patients, config)
-            if self.scalers.reports is not None:
-                scaler = self.scalers.reports
-                kept |= report_number_table(self.knowledge, scaler, patients, config)
+        if self.scalers.reports is not None and "report" in read:
+            told = self.knowledge.reports if self.knowledge else {}
+            kept |= report_number_table(told, self.scalers.reports, patients, config)
         if self.knowledge is not None and config.claims != "none":
             cancers = [self.cohort.patient(patient).cancer_type for patient in patients]
             kept |= claim_tables(self.knowledge, cancers, config)
-        return PatientInputs(patients, kept, self.bags if "slide" in read else None)
+        kept = {**_absent(config, len(patients), read), **kept}
+        if "slide" not in read:
+            return PatientInputs(patients, kept)
+        return PatientInputs(patients, kept, self.bags or _NoBags(config.known_shape().patch))
+
+
+@dataclass(frozen=True)
+class _NoBags:
+    """No patch of anyone, of the width that a model expects."""
+
+    width: int
+
+    def bag(self, _: str, /) -> Float[Tensor, "patch feature"]:
+        return torch.zeros((0, self.width))
+
+
+def _absent(config: PatientConfig, count: int, names: Collection[str]) -> dict[str, Tensor]:
+    """What a model reads but slides, as if nobody had it."""
+    if config.shape is None:
+        return {}
+    shape, found = config.shape, {}
+    widths: dict[str, tuple[str, str, tuple[int, ...]]] = {
+        **{
+            fields[0]: (*fields, (shape.genes.get(fields[0], 0),))
+            for fields in BATCH_FIELD.values()
+        },
+        "report": ("fields", "field_mask", (shape.fields, shape.text)),
+        "clinical": ("clinical", "clinical_mask", (shape.covariates,)),
+    }
+    for name in set(names) & set(widths):
+        values, mask, width = widths[name]
+        found[values] = torch.zeros((count, *width))
+        found[mask] = torch.zeros((count, width[0]), dtype=torch.bool)
+    return found
