@@ -29,7 +29,8 @@ def plain(attention: FoldedAttention, queries: Tensor, values: Tensor, mask: Ten
 
 
 @pytest.fixture
-def attention() -> FoldedAttention:
+def attention(monkeypatch: pytest.MonkeyPatch) -> FoldedAttention:
+    monkeypatch.setattr("sequela.fusion.knowledge_attention.FEW", 0)
     torch.manual_seed(0)
     return FoldedAttention(dim=16, feature=24, heads=4)
 

@@ -16,7 +16,10 @@ from einops import rearrange
 from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
-from sequela.fusion.gathering import gather, scores_of
+from sequela.fusion.gathering import NEVER, gather, scores_of
+
+FEW = 1024
+"""Values that are always projected: fewer operations matter more than fewer products."""
 
 
 class FoldedAttention(nn.Module):
@@ -56,7 +59,8 @@ class FoldedAttention(nn.Module):
             adapter: What values pass first, with a ReLU behind it; `feature` is then its width.
         """
         there = mask.any(dim=1, keepdim=True)
-        if sought is None and adapter is None and not self.folds(queries.shape[1]):
+        folds = values.shape[1] >= FEW and self.folds(queries.shape[1])
+        if sought is None and adapter is None and not folds:
             return self.plain(queries, values, mask[:, None], there)
         folded = self._seeking(queries, sought)
         found = gather(rearrange(folded, "p q h f -> p (q h) f"), values, mask, adapter)
@@ -93,9 +97,8 @@ class FoldedAttention(nn.Module):
         both = F.linear(values, weight)
         key, value = rearrange(both, "p n (two h w) -> two p h n w", two=2, h=self.heads)
         query = rearrange(self.query(queries), "p q (h w) -> p h q w", h=self.heads)
-        # One without values looks at padding, to no effect.
-        open_to = (shown | ~there[:, :, None])[:, None]
-        found = F.scaled_dot_product_attention(query, key, value, attn_mask=open_to)
+        closed = query.new_zeros(shown.shape).masked_fill_(~shown, NEVER)[:, None]
+        found = F.scaled_dot_product_attention(query, key, value, attn_mask=closed)
         return self._out(rearrange(found, "p h q w -> p q (h w)"), there)
 
     def _out(self, gathered: Tensor, there: Tensor) -> Tensor:
@@ -108,10 +111,10 @@ class FoldedAttention(nn.Module):
     ) -> Float[Tensor, "patient query head feature"]:
         """The queries as they meet values that no one has projected."""
         by_head = rearrange(self.query(queries), "p q (h w) -> h (p q) w", h=self.heads)
-        weight = rearrange(self.key.weight, "(h w) f -> h w f", h=self.heads) / math.sqrt(
-            self.width
-        )
-        return rearrange(by_head @ weight, "h (p q) f -> p q h f", p=len(queries))
+        scale = 1 / math.sqrt(self.width)
+        weight = rearrange(self.key.weight, "(h w) f -> h w f", h=self.heads) * scale
+        folded: Tensor = rearrange(by_head @ weight, "h (p q) f -> p q h f", p=len(queries))
+        return folded
 
     def _seeking(self, queries: Tensor, sought: Tensor | None) -> Tensor:
         folded = self.folded(queries)
