@@ -15,6 +15,7 @@ import polars as pl
 from sequela.cohort.tables import write_table
 from sequela.errors import DataError, UsageError
 from sequela.importers.dicom_header import Mammogram, NotTaken, read_header
+from sequela.importers.draft import draft_manifest
 from sequela.importers.import_report import ImportFinding, ImportReport
 from sequela.importers.index_dates import read_index_dates
 from sequela.importers.pseudonyms import (
@@ -23,6 +24,7 @@ from sequela.importers.pseudonyms import (
     open_pseudonyms,
     write_links,
 )
+from sequela.importers.unfinished import MARK, Filling
 from sequela.progress import stage
 from sequela.storage import atomic, make_folder, require_space
 from sequela.workers import Failure, Limits, available_cores, each
@@ -87,8 +89,11 @@ def import_dicom(
         UsageError: If `source` is no folder, `out` has such tables, or the key lies in `out`.
         DataError: If the index dates or the key cannot be read, or nothing can be imported.
     """
-    _require_new(source, out)
+    if not source.is_dir():
+        raise UsageError(f"{source.name} is not a folder", hint="give the folder with the DICOM")
     key = key or default_key_file(out)
+    filling = Filling(out, "import dicom", (source, key))
+    filling.require_new(_TABLES)
     given = read_index_dates(index_dates) if index_dates else None
     pseudonyms = open_pseudonyms(key, out)
     headers = _read_headers(_files(source, out), workers or available_cores())
@@ -102,28 +107,19 @@ def import_dicom(
             hint="see import-report.csv, which has the reason for each file",
             items=tuple(f"{count} × {reason}" for reason, count in report.reasons().items()),
         )
-    counts = _write_cohort(kept, out, pseudonyms, index, transfer)
-    links = key.with_name(f"{key.stem}-links.csv")
-    write_links(links, {shot.header.patient: _patient_id(pseudonyms, shot) for shot in kept})
-    messages = (
-        f"pseudonyms: the key is in {key.name}, who is who in {links.name}, both outside the "
-        "cohort folder; keep them safe and apart",
-        "the DICOM files still hold what identifies the patients; the tables do not",
-    )
-    report = ImportReport(counts, report.findings, messages)
-    report.write(out)
-    return report
-
-
-def _require_new(source: Path, out: Path) -> None:
-    if not source.is_dir():
-        raise UsageError(f"{source.name} is not a folder", hint="give the folder with the DICOM")
-    there = [name for name in _TABLES if (out / name).exists()]
-    if there:
-        raise UsageError(
-            f"{out.name} already has {', '.join(there)}",
-            hint="choose another folder, or move these tables away first",
+    with filling.marked():
+        counts = _write_cohort(kept, out, pseudonyms, index, transfer)
+        links = key.with_name(f"{key.stem}-links.csv")
+        write_links(links, {shot.header.patient: _patient_id(pseudonyms, shot) for shot in kept})
+        messages = (
+            f"pseudonyms: the key is in {key.name}, who is who in {links.name}, both outside the "
+            "cohort folder; keep them safe and apart",
+            "the DICOM files still hold what identifies the patients; the tables do not",
+            *draft_manifest(out),
         )
+        report = ImportReport(counts, report.findings, messages)
+        report.write(out)
+    return report
 
 
 def _files(source: Path, out: Path) -> list[Path]:
@@ -133,7 +129,9 @@ def _files(source: Path, out: Path) -> list[Path]:
     for folder, folders, names in os.walk(source):
         place = Path(folder)
         folders[:] = sorted(name for name in folders if (place / name).resolve() != inner)
-        files += [place / name for name in sorted(names) if (place / name).is_file()]
+        files += [
+            place / name for name in sorted(names) if name != MARK and (place / name).is_file()
+        ]
     return files
 
 

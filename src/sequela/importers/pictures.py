@@ -11,8 +11,10 @@ from pathlib import Path
 import polars as pl
 
 from sequela.cohort.tables import write_table
-from sequela.errors import DataError, UsageError
+from sequela.errors import DataError
+from sequela.importers.draft import draft_manifest
 from sequela.importers.import_report import ImportFinding, ImportReport
+from sequela.importers.unfinished import Filling
 from sequela.redaction import headings
 from sequela.storage import atomic, make_folder, require_space
 
@@ -53,12 +55,8 @@ def import_pictures(
         UsageError: If `out` has such tables already.
         DataError: If the table cannot be read, lacks a column, or names nothing to import.
     """
-    there = [name for name in ("patients.csv", "exams.csv", "images.csv") if (out / name).exists()]
-    if there:
-        raise UsageError(
-            f"{out.name} already has {', '.join(there)}",
-            hint="choose another folder, or move these tables away first",
-        )
+    filling = Filling(out, "import pictures", (source, source / labels))
+    filling.require_new(("patients.csv", "exams.csv", "images.csv"))
     kept: dict[tuple[str, str, str], _Picture] = {}
     findings = []
     for name, verdict in _rows(_read_labels(source / labels, columns or {}), source):
@@ -69,8 +67,10 @@ def import_pictures(
         if kept.setdefault(view, verdict) is not verdict:
             reason = "is one of several images of this view; another was kept"
             findings.append(ImportFinding(name, "set aside", reason))
-    report = ImportReport(_write(list(kept.values()), out), tuple(findings))
-    report.write(out)
+    with filling.marked():
+        counts = _write(list(kept.values()), out)
+        report = ImportReport(counts, tuple(findings), draft_manifest(out) if kept else ())
+        report.write(out)
     if not kept:
         raise DataError(
             f"{labels} names no image that can be imported",

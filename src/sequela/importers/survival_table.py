@@ -14,6 +14,7 @@ from sequela.cohort.manifest import FILE_NAME, Covariate, Endpoint, Manifest, Ta
 from sequela.cohort.tables import MISSING, ROW, mapped_table, read_rows, write_table
 from sequela.errors import DataError, UsageError
 from sequela.importers.import_report import ImportFinding, ImportReport
+from sequela.importers.unfinished import Filling
 from sequela.settings import Settings, read_settings
 from sequela.storage import write_text
 
@@ -114,20 +115,20 @@ def import_table(source: Path, out: Path, mapping: Path) -> ImportReport:
         UsageError: If the mapping cannot be used, or `out` has such files.
         DataError: If the table cannot be read, lacks a column, or holds an unknown event code.
     """
-    there = [name for name in _FILES if (out / name).exists()]
-    if there:
-        raise UsageError(f"{out.name} already has {', '.join(there)}", hint="choose another folder")
+    filling = Filling(out, "import table", (source, mapping))
+    filling.require_new(_FILES)
     meaning = read_settings(TableMapping, mapping)
     frame = _read(source, meaning)
     patients = _patients(frame, source.name, meaning)
     outcomes, findings = _outcomes(frame, source.name, meaning)
-    write_table(patients, out / "patients.csv")
-    write_table(outcomes, out / "outcomes.csv")
     manifest = meaning.manifest().model_dump(mode="json", exclude_defaults=True)
-    write_text(out / FILE_NAME, yaml.safe_dump(manifest, sort_keys=False, allow_unicode=True))
     counts = {"patients": len(patients), "outcomes": len(outcomes)}
     report = ImportReport(counts, tuple(findings))
-    report.write(out)
+    with filling.marked():
+        write_table(patients, out / "patients.csv")
+        write_table(outcomes, out / "outcomes.csv")
+        write_text(out / FILE_NAME, yaml.safe_dump(manifest, sort_keys=False, allow_unicode=True))
+        report.write(out)
     return report
 
 
