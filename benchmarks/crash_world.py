@@ -75,11 +75,13 @@ STAGES: dict[str, Stage] = {
     "import-dicom": Stage(
         ("import", "dicom", "lumin/dicom", "--out", "mg", "--key", "key"), ("lumin", "key")
     ),
-    "import-pictures": Stage(("import", "pictures", "pictures", "--out", "p"), ("pictures",)),
+    "import-pictures": Stage(
+        ("import", "pictures", "pictures", "--out", "p", "--key", "key"), ("pictures", "key")
+    ),
     "import-fhir": Stage(("import", "fhir", "fhir", "--out", "f", "--key", "key"), ("fhir", "key")),
     "import-table": Stage(
-        ("import", "table", "wide.csv", "--out", "t", "--mapping", "wide.yaml"),
-        ("wide.csv", "wide.yaml"),
+        ("import", "table", "wide.csv", "--out", "t", "--mapping", "wide.yaml", "--key", "key"),
+        ("wide.csv", "wide.yaml", "key"),
     ),
     "import-tcga": Stage(("import", "tcga", "gdc", "--out", "g", "--copy"), ("gdc",)),
     "deidentify": Stage(

@@ -279,10 +279,10 @@ def model_of(name: str, logits: int, seed: int) -> nn.Module:
     small = {"dim": 32, "heads": 4, "layers": 1, "pretrained_alignment": False}
     torch.manual_seed(keyed_seed(seed))
     model = build_model(
-        config.evolve(**there, **small, **OPTIONS[option]), logits, initial_weights=False
+        config.evolve(**there | small | OPTIONS[option]), logits, initial_weights=False
     )
     for kind in config.modalities:
-        setattr(model, kind, Reading(kind, 32))
+        setattr(model, kind, Reading(kind, model.config.dim))
     return model
 
 

@@ -65,6 +65,15 @@ def test_a_disk_that_refuses_a_child_is_no_fault_of_the_file(tmp_path: Path) -> 
     assert "look at the disk" in caught.value.hint
 
 
+def test_a_worker_goes_on_while_its_result_is_used() -> None:
+    results = each(time.sleep, [(0.0,), (0.8,)], workers=1)
+    next(results)
+    time.sleep(1.2)
+    began = time.monotonic()
+    assert next(results).index == 1
+    assert time.monotonic() - began < 0.6
+
+
 @pytest.mark.parametrize("workers", [1, 2])
 def test_no_tasks_are_no_results(workers: int) -> None:
     assert list(each(math.sqrt, [], workers=workers)) == []

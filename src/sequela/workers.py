@@ -105,12 +105,12 @@ def each(
             busy[worker] = index
         while busy:
             for worker in _ended(list(busy), limits):
-                value, seconds = worker.result()
-                yield Done(busy.pop(worker), value, seconds)
+                done = Done(busy.pop(worker), *worker.result())
                 index = next(waiting, -1)
-                if index >= 0:
+                if index >= 0:  # before the result is used, or the worker would wait for that
                     worker.begin(tasks[index])
                     busy[worker] = index
+                yield done
     finally:
         for worker in pool:
             worker.stop()

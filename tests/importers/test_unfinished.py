@@ -39,8 +39,10 @@ def sources(tmp_path: Path) -> Path:
 
 
 FILLERS: dict[str, Callable[[Path, Path], object]] = {
-    "table": lambda sources, out: import_table(sources / "wide.csv", out, sources / "wide.yaml"),
-    "pictures": lambda sources, out: import_pictures(sources / "pictures", out),
+    "table": lambda sources, out: import_table(
+        sources / "wide.csv", out, sources / "wide.yaml", keep_ids=True
+    ),
+    "pictures": lambda sources, out: import_pictures(sources / "pictures", out, keep_ids=True),
     "template": lambda _, out: write_cohort_template(out, {"sequela.yaml": "{}\n"}),
     "simulation": lambda _, out: simulate(SimulationSettings(patients=3, images=False), out),
 }

@@ -15,7 +15,7 @@ from torch import Tensor
 
 from sequela.cohort.protocol import ProtocolSettings
 from sequela.cohort.splits import SplitSettings
-from sequela.errors import LockedError, UsageError
+from sequela.errors import DataError, LockedError, UsageError
 from sequela.knowledge.frozen import FrozenKnowledge
 from sequela.models.kemm_config import KemmConfig
 from sequela.models.peer_config import PeerConfig
@@ -184,3 +184,36 @@ def test_another_knowledge_file_is_refused(project: Project) -> None:
             predict(run, project)
     finally:
         file.write_bytes(before)
+
+
+def test_patients_of_whom_nothing_is_known_are_told_of_and_have_one_risk(
+    project: Project, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (run,) = train_all(project, ("genes-only",))
+    capsys.readouterr()
+    table = predict(run, project, external=True).table
+    told = " ".join(capsys.readouterr().err.split())
+    assert "4 of 60 patients have nothing of what genes-only reads (genes): they stay in" in told
+    risks = dict(table.select("patient_id", "risk").iter_rows())
+    assert len({risks[f"P{number}"] for number in range(56, 60)}) == 1
+    assert len(set(risks.values())) > 50
+
+
+def test_a_cohort_without_a_table_is_predicted_by_what_it_has(
+    project: Project, tmp_path: Path
+) -> None:
+    """As its patients would be if the table were there, and nobody in it."""
+    (run,) = train_all(project, ("kemm",))
+    folder = write_cohort(tmp_path / "once")
+    manifest = yaml.safe_load((folder / "cohort.yaml").read_text())
+    del manifest["tables"]["expression"], manifest["tables"]["texts"]
+    (folder / "cohort.yaml").write_text(yaml.safe_dump(manifest))
+    other = Project.open(folder, configuration=CONFIGURATION)
+    table = predict(run, other, external=True).table
+    assert table["risk"].is_finite().all()
+    whole = predict(run, project, external=True).table
+    joined = table.join(whole, on="patient_id")
+    assert (joined["risk"] != joined["risk_right"]).any()
+    (alone,) = train_all(project, ("genes-only",))
+    with pytest.raises(DataError, match="all 60 patients have nothing of what genes-only reads"):
+        predict(alone, other, external=True)

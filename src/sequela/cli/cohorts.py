@@ -153,6 +153,9 @@ Key = Annotated[
 ]
 
 
+KeepIds = Annotated[
+    bool, typer.Option("--keep-ids", help="Ids are pseudonyms already: take them as they are.")
+]
 IndexDates = Annotated[
     Path | None,
     typer.Option(help="CSV: patient_id, index_date. Without it, day 0 is the first exam."),
@@ -182,11 +185,13 @@ def import_pictures(
     labels: Annotated[
         str, typer.Option(help="CSV in SOURCE: file, exam, side, view; patient and day if known.")
     ] = "labels.csv",
+    key: Key = None,
+    keep_ids: KeepIds = False,
 ) -> None:
     """Mammograms as 16-bit PNG or NPY, with a table of labels."""
     from sequela.importers.pictures import import_pictures as imported
 
-    _tell_imported(imported(source, out, labels=labels), out)
+    _tell_imported(imported(source, out, labels=labels, key=key, keep_ids=keep_ids), out)
 
 
 @imports.command("fhir")
@@ -206,11 +211,13 @@ def import_table(
     mapping: Annotated[
         Path, typer.Option(help="YAML: what its columns mean; docs/cohorts/ has examples.")
     ],
+    key: Key = None,
+    keep_ids: KeepIds = False,
 ) -> None:
     """A survival table with a row a patient: outcomes and clinical covariates."""
     from sequela.importers.survival_table import import_table as imported
 
-    _tell_imported(imported(source, out, mapping), out)
+    _tell_imported(imported(source, out, mapping, key=key, keep_ids=keep_ids), out)
 
 
 @imports.command("tcga")

@@ -218,21 +218,43 @@ def explain(
     overrides: Overrides = None,
     work: Work = None,
     config: Config = None,
-    variant: Annotated[str, typer.Option("--variant", "-v", help="Whose predictions.")] = "lumin",
+    variant: Annotated[
+        str | None,
+        typer.Option(
+            "--variant", "-v", help="Whose predictions; lumin, or kemm where that is configured."
+        ),
+    ] = None,
+    show_texts: Annotated[
+        bool,
+        typer.Option(
+            "--show-texts", help="Write out real notes and reports too, which may hold names."
+        ),
+    ] = False,
 ) -> None:
-    """Show what predictions looked at: maps on the mammograms, words in the notes."""
+    """Show what predictions looked at: mammograms and words, or patches, gene sets and reports."""
     from sequela.interpretation.explain import FILE_NAME, furthest_off
     from sequela.interpretation.explain import explain as explained
+    from sequela.models.kemm_config import KemmConfig
+    from sequela.report.patient_page import write_patient_pages
     from sequela.training.run import Run
 
     project = opened(cohort, work, config, overrides)
-    run = Run(project.run_folder(variant, project.folds[0]))
-    folder = explained(run, project)
+    name = variant or ("kemm" if isinstance(project.configuration.model, KemmConfig) else "lumin")
+    run = Run(project.run_folder(name, project.folds[0]))
+    folder = explained(run, project, show_texts=show_texts or None)
+    manifest = project.cohort.manifest
+    pages = write_patient_pages(folder, manifest.name, synthetic=manifest.synthetic)
     pictures = sorted(path.name for path in folder.glob("*.png"))
     off = furthest_off(json.loads((folder / FILE_NAME).read_text(encoding="utf-8")))
     answer(
-        {"run": run.name, "pictures": pictures, "furthest_off": off},
-        f"{len(pictures)} pictures and explanations.json in {escape(str(folder))}",
+        {
+            "run": run.name,
+            "pictures": pictures,
+            "pages": [path.name for path in pages],
+            "furthest_off": off,
+        },
+        f"{len(pictures)} pictures{', ' + str(len(pages)) + ' pages' if pages else ''} and "
+        f"explanations.json in {escape(str(folder))}",
         *(
             f"the weights of {kind} sum to what they move the score by, off by {wrong:.1e} at most"
             for kind, wrong in off.items()

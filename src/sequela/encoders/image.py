@@ -14,6 +14,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
+from sequela.encoders.published_weights import safetensors_alone
 from sequela.errors import UsageError
 from sequela.modalities.batch import Batch
 from sequela.modalities.mammogram import VIEW_KINDS
@@ -138,9 +139,10 @@ def build_backbone(config: ImageEncoderConfig, *, initial_weights: bool = True) 
 
     pretrained = initial_weights and config.pretrained and config.weights is None
     try:
-        backbone: Any = timm.create_model(
-            config.name, pretrained=pretrained, in_chans=1, num_classes=0, **config.options
-        )
+        with safetensors_alone():
+            backbone: Any = timm.create_model(
+                config.name, pretrained=pretrained, in_chans=1, num_classes=0, **config.options
+            )
     except (OSError, RuntimeError, TypeError) as error:
         raise UsageError(
             f"the image encoder {config.name} cannot be built: {type(error).__name__}",

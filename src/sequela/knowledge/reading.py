@@ -37,11 +37,11 @@ def read_answer(answer: str, text: str, known: Iterable[str] = ()) -> Structured
     """
     report, fields = shown(text, known), parsed_object(answer)
     return StructuredReport.of(
-        _finding(name, fields[name], report, text) for name in FIELDS if name in fields
+        _finding(name, fields[name], report) for name in FIELDS if name in fields
     )
 
 
-def _finding(name: str, item: Any, report: str, source: str) -> Finding:
+def _finding(name: str, item: Any, report: str) -> Finding:
     if not isinstance(item, dict):
         return Finding(name)
     value, quote = item.get("value"), item.get("evidence")
@@ -49,7 +49,7 @@ def _finding(name: str, item: Any, report: str, source: str) -> Finding:
         value = f"{value:g}"
     if not isinstance(value, str) or not isinstance(quote, str):
         return Finding(name)
-    return supported(name, value.strip(), quote, report, source)
+    return supported(name, value.strip(), quote, report)
 
 
 def parsed_object(answer: str) -> dict[str, Any]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from sequela.knowledge import (
     histology_rules,
     invasion_rules,
@@ -11,10 +13,11 @@ from sequela.knowledge import (
     tumour_rules,
 )
 from sequela.knowledge.candidates import Choice, Reader, first, gravest, most_frequent, settle
+from sequela.knowledge.identifiers import without_identifiers
 from sequela.knowledge.instructions import without_instructions
 from sequela.knowledge.schema import MAXIMUM_LENGTH, MINIMUM_LENGTH, StructuredReport
 
-VERSION = "rules-1"
+VERSION = "rules-2"
 """Changes whenever the rules may read a report differently."""
 
 _PRESENT = gravest("absent", "present")
@@ -42,16 +45,20 @@ RULES: dict[str, tuple[Reader, Choice]] = {
 """What reads each field, and which of several sightings is believed."""
 
 
-def extract_report(text: str) -> StructuredReport:
+def extract_report(text: str, known: Iterable[str] = ()) -> StructuredReport:
     """What a pathology report says, each value with the words that say it.
+
+    Identifiers in these words are struck out.
 
     Args:
         text: The report, English, as a scanner read it; under 50 characters it says nothing,
             and of a text beyond 50,000 the rest is not read.
+        known: Identifiers of the patient, from the cohort's tables.
     """
     if len(text.strip()) < MINIMUM_LENGTH:
         return StructuredReport.of(())
     data = without_instructions(text[:MAXIMUM_LENGTH])
+    words = without_identifiers(data, known)
     return StructuredReport.of(
-        settle(field, text, read(data), choose) for field, (read, choose) in RULES.items()
+        settle(field, words, read(data), choose) for field, (read, choose) in RULES.items()
     )

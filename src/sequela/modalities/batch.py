@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from dataclasses import fields as fields_of
 
 import torch
@@ -113,6 +113,18 @@ class Batch:
                 hint="build the batch from inputs that hold what the model reads",
             )
         return values, mask
+
+    def without(self, *modalities: str) -> Batch:
+        """The same with these modalities masked, as if no patient had them.
+
+        Args:
+            modalities: As `measured` names them.
+        """
+        hidden = {}
+        for name in modalities:
+            mask = _FIELDS.get(name, (name, f"{name}_mask"))[1]
+            hidden[mask] = torch.zeros_like(self.measured(name)[1])
+        return replace(self, **hidden)
 
     def rows(self, start: int, stop: int) -> Batch:
         """Some of the patients, one after another."""

@@ -12,14 +12,13 @@ import polars as pl
 
 from sequela.cohort.tables import write_table
 from sequela.errors import DataError, UsageError
-from sequela.importers.deidentified import deidentified
+from sequela.importers.deidentified import write_deidentified
 from sequela.importers.dicom_file import BROKEN, read_dicom
 from sequela.importers.pseudonyms import Pseudonyms, open_pseudonyms
 from sequela.importers.unfinished import Filling
 from sequela.modalities.burned_in import has_burned_in_text
 from sequela.modalities.dicom_pixels import stored_values
 from sequela.progress import stage
-from sequela.storage import atomic
 from sequela.workers import Failure, Limits, available_cores, each
 
 REPORT = "deidentify-report.csv"
@@ -137,16 +136,16 @@ def write_copy(file: Path, out: Path, pseudonyms: Pseudonyms) -> Copied:
     """
     dataset = read_dicom(file, pixels=True)
     try:
-        made = deidentified(dataset, pseudonyms)
-        image = str(dataset.get("SOPInstanceUID") or "")
+        patient, image = (
+            str(dataset.get(name) or "").strip() for name in ("PatientID", "SOPInstanceUID")
+        )
         if not image:
             raise DataError("has no SOPInstanceUID")
-        made.BurnedInAnnotation, burned_in = _looked_at(dataset)
-        path = f"{made.PatientID}/{pseudonyms.name('image', image)}.dcm"
-        with atomic(out / path) as temporary:
-            made.save_as(temporary, enforce_file_format=True)
+        said, burned_in = _looked_at(dataset)
     except BROKEN as error:
         raise DataError(f"its DICOM header is broken ({type(error).__name__})") from None
+    path = f"{pseudonyms.name('patient', patient)}/{pseudonyms.name('image', image)}.dcm"
+    write_deidentified(dataset, out / path, pseudonyms, burned_in=said)
     return Copied(path, burned_in)
 
 

@@ -14,6 +14,7 @@ from sequela.cohort.manifest import Covariate
 from sequela.cohort.patient import Case
 from sequela.errors import DataError
 from sequela.modalities.clinical import ClinicalScaler
+from sequela.modalities.shared_words import only_words, shared_words
 from sequela.models.gene_components import GeneComponents, Tables
 from sequela.models.text_components import TextComponents, text_of
 
@@ -81,8 +82,7 @@ class Numbers:
             DataError: If none does.
         """
         scaler = ClinicalScaler.fit(inputs.covariates, clinical) if clinical else None
-        words = [text_of(case) for case in inputs.cases] if texts else []
-        components = TextComponents.fit(words, _COMPONENTS) if texts else None
+        components = TextComponents.fit(_in_shared_words(inputs), _COMPONENTS) if texts else None
         molecular = None
         if genes:
             molecular = GeneComponents.fit(inputs.genes, inputs.patients, _COMPONENTS)
@@ -146,6 +146,13 @@ class Numbers:
             tuple(state["columns"]),
             None if genes is None else GeneComponents.from_state(genes),
         )
+
+
+def _in_shared_words(inputs: BaselineInputs) -> list[str]:
+    """The text of each case, without words that few patients have."""
+    texts = [(case.patient_id, text_of(case)) for case in inputs.cases]
+    words = shared_words(texts)
+    return [only_words(text, words) for _, text in texts]
 
 
 def _timing(cases: Sequence[Case]) -> Float[np.ndarray, "patient feature"]:

@@ -16,7 +16,7 @@ from jaxtyping import Float
 from sequela.cohort.manifest import Covariate
 from sequela.errors import DataError
 from sequela.models.baseline_numbers import BaselineInputs, Numbers
-from sequela.models.hazard_baselines import BoostingBaseline, CoxBaseline, Penalty
+from sequela.models.hazard_baselines import HazardBaseline, HazardModel
 from sequela.survival.aalen_johansen import aalen_johansen
 from sequela.survival.followup import Followup
 from sequela.survival.risk_sets import step
@@ -78,7 +78,7 @@ class KaplanMeierBaseline:
         return asdict(self)
 
 
-Baseline: TypeAlias = KaplanMeierBaseline | CoxBaseline | BoostingBaseline
+Baseline: TypeAlias = KaplanMeierBaseline | HazardBaseline
 
 
 def fit_baseline(
@@ -89,7 +89,7 @@ def fit_baseline(
     clinical: Mapping[str, Covariate],
     horizon: float | None = None,
     cause: int = 1,
-    ridge: Penalty = 1.0,
+    ridge: float = 1.0,
 ) -> Baseline:
     """The baseline of that name, fitted on training patients.
 
@@ -107,6 +107,7 @@ def fit_baseline(
         DataError: If there is nothing to fit on: no covariate, or none that varies.
         UndefinedMetricError: If no training patient has the event.
     """
+    model: HazardModel = ridge
     match name:
         case "kaplan-meier":
             curve = aalen_johansen(train.time, train.event, cause=cause, entry=train.entry)
@@ -124,18 +125,16 @@ def fit_baseline(
                     hint="choose cox-clinical, which reads covariates alone",
                 )
         case "cox-expression":
-            numbers, ridge = _with_genes(name, inputs, clinical), "chosen"
+            numbers, model = _with_genes(name, inputs, clinical), "chosen"
         case "coxnet":
-            numbers, ridge = _with_genes(name, inputs, clinical), "elastic-net"
+            numbers, model = _with_genes(name, inputs, clinical), "elastic-net"
         case "boosting-expression":
-            numbers = _with_genes(name, inputs, clinical)
-            return BoostingBaseline.fit(numbers, inputs, train, cause=cause, horizon=horizon)
+            numbers, model = _with_genes(name, inputs, clinical), "boosted"
         case "boosting":
-            numbers = Numbers.fit(inputs, clinical, texts=True)
-            return BoostingBaseline.fit(numbers, inputs, train, cause=cause, horizon=horizon)
+            numbers, model = Numbers.fit(inputs, clinical, texts=True), "boosted"
         case _:
             assert_never(name)
-    return CoxBaseline.fit(numbers, inputs, train, cause=cause, horizon=horizon, ridge=ridge)
+    return HazardBaseline.fit(numbers, inputs, train, cause=cause, horizon=horizon, model=model)
 
 
 def _with_genes(
@@ -154,9 +153,7 @@ def baseline_from_state(state: Mapping[str, Any]) -> Baseline:
     """The baseline whose `state()` this is."""
     if "steps" in state:
         return KaplanMeierBaseline(**_tuples(state))
-    if "boosted" in state:
-        return BoostingBaseline.from_state(state)
-    return CoxBaseline.from_state(state)
+    return HazardBaseline.from_state(state)
 
 
 def _tuples(state: Mapping[str, Any]) -> dict[str, Any]:

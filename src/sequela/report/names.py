@@ -2,16 +2,8 @@
 
 from __future__ import annotations
 
-BASELINES = (
-    "kaplan-meier",
-    "cox-clinical",
-    "timing-only",
-    "cox-text",
-    "cox-expression",
-    "coxnet",
-    "boosting",
-    "boosting-expression",
-)
+from sequela.models.baselines import BASELINES
+
 RIVALS = ("mirai", "lomar", "late-fusion", "late-fusion-stacked")
 ORDER = (
     *BASELINES,

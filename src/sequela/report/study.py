@@ -10,9 +10,8 @@ from typing import Any
 
 from sequela.evaluation.evaluate import evaluate
 from sequela.interpretation.explain import FILE_NAME, explain
-from sequela.models.build import VARIANTS
-from sequela.models.lumin import LuminConfig
 from sequela.report.files import write_report_and_files
+from sequela.report.patient_page import write_patient_pages
 from sequela.report.results import read_results
 from sequela.report.risk_figure import write_risk_figure
 from sequela.report.study_section import tables_of
@@ -23,6 +22,7 @@ from sequela.training.study_removals import removals
 from sequela.training.study_runs import collect
 
 RECORD = "study.json"
+_EXPLAINED = ("lumin", "lumin-without-pretraining", "lumin-t", "lumin-m", "kemm")
 
 
 @dataclass(frozen=True)
@@ -81,23 +81,25 @@ def write_results(study: Study) -> Results:
 
 
 def _explained(study: Study, before: str | None) -> str | None:
-    """Explain one run, the one that leaves the least of LUMIN out; what stands already is kept.
+    """Explain one run, the one that leaves the least of the model out; what stands already is kept.
 
     Returns:
-        The fingerprint of the weights that were explained; None where no run has maps and parts.
+        The fingerprint of the weights that were explained; None where no run has maps.
     """
     fold = study.project.folds[0]
     runs = {
         member.variant: (member.project, Run(member.project.run_folder(member.variant, fold)))
         for member in reversed(study.members)
-        if isinstance(VARIANTS.get(member.variant), LuminConfig)
+        if member.variant in _EXPLAINED
     }
-    for variant in ("lumin", "lumin-without-pretraining", "lumin-t", "lumin-m"):
+    for variant in _EXPLAINED:
         if variant in runs and runs[variant][1].finished:
             project, run = runs[variant]
             weights, folder = fingerprint(run.checkpoint), study.folder / "explanations"
             if weights != before or not (folder / FILE_NAME).is_file():
                 explain(run, project, folder=folder)
+            manifest = project.cohort.manifest
+            write_patient_pages(folder, manifest.name, synthetic=manifest.synthetic)
             return weights
     return None
 

@@ -78,7 +78,7 @@ def claim_tables(
     knowledge: Knowledge, cancers: Sequence[str], config: PatientConfig
 ) -> dict[str, Tensor]:
     """The claims about each patient's cancer, or about another one in that control."""
-    of = [_claims(knowledge.claims, cancer, config) for cancer in cancers]
+    of = [claims_of(knowledge.claims, cancer, config) for cancer in cancers]
     count, width = max(map(len, of), default=0), knowledge.shape[0]
     claims = torch.zeros((len(of), count, width))
     modality = torch.zeros((len(of), count), dtype=torch.int64)
@@ -98,9 +98,10 @@ def claim_tables(
     }
 
 
-def _claims(
+def claims_of(
     claims: Mapping[str, tuple[Claim, ...]], cancer: str, config: PatientConfig
 ) -> tuple[Claim, ...]:
+    """The claims that a model is given about a cancer, in the order of the batch."""
     if config.claims != "wrong-cancer":
         return claims.get(cancer, ())
     others = sorted(set(claims) - {cancer})

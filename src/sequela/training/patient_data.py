@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from jaxtyping import Float
 from torch import Tensor
 
 from sequela.cohort.cohort import Cohort
@@ -164,7 +165,11 @@ class PatientSources:
         return told.evolve(shape=self.scalers.shape(patch, fields, width))
 
     def inputs(self, patients: Sequence[str], config: PatientConfig) -> PatientInputs:
-        """The samples of these patients, with what `config` reads and no more."""
+        """The samples of these patients, with what `config` reads and no more.
+
+        What the cohort has nothing of is there with nobody having it, as a model expects that was
+        trained where it was.
+        """
         tables = self.scalers.tables(self.cohort, patients)
         read = set(config.reads)
         kept = {
@@ -177,4 +182,37 @@ class PatientSources:
         if self.knowledge is not None and config.claims != "none":
             cancers = [self.cohort.patient(patient).cancer_type for patient in patients]
             kept |= claim_tables(self.knowledge, cancers, config)
-        return PatientInputs(patients, kept, self.bags if "slide" in read else None)
+        kept = {**_absent(config, len(patients)), **kept}
+        if "slide" not in read:
+            return PatientInputs(patients, kept)
+        return PatientInputs(patients, kept, self.bags or _NoBags(config.known_shape().patch))
+
+
+@dataclass(frozen=True)
+class _NoBags:
+    """No patch of anyone, of the width that a model expects."""
+
+    width: int
+
+    def bag(self, _: str, /) -> Float[Tensor, "patch feature"]:
+        return torch.zeros((0, self.width))
+
+
+def _absent(config: PatientConfig, count: int) -> dict[str, Tensor]:
+    """All that a model reads but slides, as if nobody had it."""
+    if config.shape is None:
+        return {}
+    shape, found = config.shape, {}
+    widths: dict[str, tuple[str, str, tuple[int, ...]]] = {
+        **{
+            fields[0]: (*fields, (shape.genes.get(fields[0], 0),))
+            for fields in BATCH_FIELD.values()
+        },
+        "report": ("fields", "field_mask", (shape.fields, shape.text)),
+        "clinical": ("clinical", "clinical_mask", (shape.covariates,)),
+    }
+    for name in set(config.reads) & set(widths):
+        values, mask, width = widths[name]
+        found[values] = torch.zeros((count, *width))
+        found[mask] = torch.zeros((count, width[0]), dtype=torch.bool)
+    return found

@@ -5,12 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from sequela.errors import LockedError
+from sequela.errors import DataError, LockedError
 from sequela.knowledge.background import CANCER_TYPES, read_pack
 from sequela.knowledge.frozen import FILE_NAME, FrozenKnowledge
 from sequela.knowledge.rules import extract_report
 from sequela.knowledge.schema import StructuredReport
+from sequela.modalities.patient_inputs import PatientInputs
 from sequela.modalities.slide_bags import SlideBags
+from sequela.models.peer_config import PatientConfig
+from sequela.progress import console
 from sequela.storage import owned
 from sequela.training.knowledge_tables import Knowledge
 from sequela.training.patient_data import PatientScalers, PatientSources
@@ -85,6 +88,28 @@ def kept_sources(project: Project, metadata: Mapping[str, Any]) -> PatientSource
     if told and bags:
         _require_same_features(told, bags.made, same=same)
     return PatientSources(project.cohort, scalers, knowledge, bags)
+
+
+def said_empty(inputs: PatientInputs, config: PatientConfig, variant: str) -> int:
+    """How many patients have nothing of what a variant reads, said where there are any.
+
+    Raises:
+        DataError: If nobody has anything of it.
+    """
+    empty = inputs.empty if config.reads else 0
+    what = f"have nothing of what {variant} reads ({', '.join(config.reads)})"
+    if empty and empty == len(inputs):
+        raise DataError(
+            f"all {empty} patients {what}",
+            hint="add the missing tables to the cohort, or use a variant that reads what it has",
+        )
+    if empty:
+        console.print(
+            f"{empty} of {len(inputs)} patients {what}: they stay in, and all of a cancer get the "
+            "same risk, that of a patient of whom nothing is known",
+            highlight=False,
+        )
+    return empty
 
 
 def _require_same_features(told: Mapping[str, Any], here: Mapping[str, Any], *, same: bool) -> None:

@@ -10,6 +10,7 @@ from sequela.cohort.splits import draw_splits
 from sequela.encoders.slide_features import SlideReport, prepare_slides
 from sequela.modalities import contact_sheet
 from sequela.modalities.preparation import PreparationReport, prepare_images
+from sequela.modalities.shared_words import only_words, shared_words
 from sequela.modalities.store import ImageStore
 from sequela.modalities.text import joined, train_tiny_encoder
 from sequela.seal import SEAL, seal
@@ -136,7 +137,11 @@ def _make_encoders(project: Project) -> int:
 
 
 def training_texts(project: Project, fold: Fold) -> list[str]:
-    """Every text of an exam of the fold's training patients, each different one once."""
+    """Every text of an exam of the fold's training patients, in words that several of them share.
+
+    Each different text once.
+    """
     patients = [project.cohort.patient(name) for name in sorted(project.patients("train", fold))]
-    texts = (joined(exam.texts) for patient in patients for exam in patient.exams)
-    return [text for text in dict.fromkeys(texts) if text]
+    texts = [(one.patient_id, joined(exam.texts)) for one in patients for exam in one.exams]
+    words = shared_words(texts)
+    return [text for text in dict.fromkeys(only_words(text, words) for _, text in texts) if text]

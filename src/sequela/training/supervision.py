@@ -9,14 +9,13 @@ import torch
 from torch import nn
 
 from sequela.errors import DataError
-from sequela.modalities.patient_inputs import PatientInputs
 from sequela.models.build import ModelConfig, PatientConfig, build_model
 from sequela.models.build import variant as variant_of
 from sequela.models.contrastive import load_aligned
 from sequela.models.heads import Head, fit_head
 from sequela.models.kemm import Kemm
 from sequela.models.mmp import SAMPLED, Mmp
-from sequela.progress import Advance, console
+from sequela.progress import Advance
 from sequela.storage import fingerprint
 from sequela.training.checkpoint import read_tensors
 from sequela.training.configuration import PREDICTED
@@ -33,7 +32,7 @@ from sequela.training.inputs import (
 from sequela.training.judgement import require_both
 from sequela.training.loop import Fit
 from sequela.training.objectives import Examples, Supervised
-from sequela.training.patient_sources import fitted_sources
+from sequela.training.patient_sources import fitted_sources, said_empty
 from sequela.training.pretraining import NAME as PRETRAINING
 from sequela.training.project import Fold, Project
 from sequela.training.run import Purpose, Run
@@ -123,7 +122,7 @@ def _of_patients(project: Project, variant: str, config: PatientConfig, fold: Fo
         "model": config.model_dump(mode="json"),
         "head": objective.head.state(),
         "patients": sources.scalers.state(),
-        "patients_with_nothing": _said_empty(inputs, config, variant),
+        "patients_with_nothing": said_empty(inputs, config, variant),
         **described(project),
     }
     torch.manual_seed(keyed_seed(settings.seed))
@@ -138,18 +137,6 @@ def _of_patients(project: Project, variant: str, config: PatientConfig, fold: Fo
     task = Fit(model, objective, seen, inputs, settings, configuration.machine)
     purpose = Purpose(configuration.as_values(), PREDICTED, identity)
     return Training(task, purpose, metadata, None)
-
-
-def _said_empty(inputs: PatientInputs, config: PatientConfig, variant: str) -> int:
-    """How many patients have nothing of what a variant reads, said where there are any."""
-    empty = inputs.empty if config.reads else 0
-    if empty:
-        console.print(
-            f"{empty} of {len(inputs)} patients have nothing of what {variant} reads "
-            f"({', '.join(config.reads)}): they stay in, and all get the same risk",
-            highlight=False,
-        )
-    return empty
 
 
 def train(
