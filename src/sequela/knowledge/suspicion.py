@@ -11,6 +11,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 
 from sequela.knowledge.candidates import Candidate
+from sequela.knowledge.schema import Evidence
 
 Seen = Mapping[str, Sequence[Candidate]]
 
@@ -27,17 +28,21 @@ def unopposed(seen: Seen, text: str) -> dict[str, list[Candidate]]:
         seen: What each rule saw; of codes all is kept, for they are weighed by themselves.
         text: Where.
     """
-    suspect = list(_contradicting(seen, text))
+    suspect = contradicting(seen, text)
     return {
         field: [
-            each for each in candidates if field in _LENGTH_OF_CODE or not _within(each, suspect)
+            each for each in candidates if field in _LENGTH_OF_CODE or not within(each, suspect)
         ]
         for field, candidates in seen.items()
     }
 
 
+def contradicting(seen: Seen, text: str) -> list[tuple[int, int]]:
+    """Where sentences name a code, in a report that names another one elsewhere."""
+    return list(_contradicting(seen, text))
+
+
 def _contradicting(seen: Seen, text: str) -> Iterator[tuple[int, int]]:
-    """Sentences that name a code, in a report that names another one elsewhere."""
     sentences = [match.span() for match in _SENTENCE.finditer(text)]
     for field, length in _LENGTH_OF_CODE.items():
         codes = [
@@ -46,12 +51,13 @@ def _contradicting(seen: Seen, text: str) -> Iterator[tuple[int, int]]:
             if each.rank < _MOST_EXPLICIT and not each.value.endswith("X")
         ]
         if len({_shortened(each.value, length) for each in codes}) > 1:
-            yield from (span for span in sentences if any(_within(each, [span]) for each in codes))
+            yield from (span for span in sentences if any(within(each, [span]) for each in codes))
 
 
 def _shortened(value: str, length: int) -> str:
     return value.rstrip("ABC123")[:length] if length == 3 else value[:length]
 
 
-def _within(candidate: Candidate, spans: Sequence[tuple[int, int]]) -> bool:
-    return any(start < candidate.end and candidate.start < end for start, end in spans)
+def within(place: Candidate | Evidence, spans: Sequence[tuple[int, int]]) -> bool:
+    """Whether a place touches one of some others."""
+    return any(start < place.end and place.start < end for start, end in spans)
