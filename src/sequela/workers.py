@@ -16,7 +16,7 @@ from multiprocessing.connection import Connection, wait
 from types import TracebackType
 from typing import Any, Generic, TypeVar
 
-from sequela.errors import SequelaError
+from sequela.errors import DiskFullError, SequelaError, StorageError
 
 Result = TypeVar("Result")
 
@@ -105,6 +105,10 @@ def each(
         tasks: The arguments of each call, picklable.
         workers: How many children work at once.
         limits: What one task may cost.
+
+    Raises:
+        StorageError: If the disk refuses what a child writes.
+        DiskFullError: If it is full.
     """
     limits = limits or Limits()
     waiting = iter(range(len(tasks)))
@@ -116,12 +120,12 @@ def each(
             busy[worker] = index
         while busy:
             for worker in _ended(list(busy), limits):
-                value, seconds = worker.result()
-                yield Done(busy.pop(worker), value, seconds)
+                done = Done(busy.pop(worker), *worker.result())
                 index = next(waiting, -1)
-                if index >= 0:
+                if index >= 0:  # before the result is used, or the worker would wait for that
                     worker.begin(tasks[index])
                     busy[worker] = index
+                yield done
     finally:
         for worker in pool:
             worker.stop()
@@ -148,6 +152,13 @@ class _Dying:
     """The last words of a child that met an exception nobody foresaw."""
 
     reason: str
+
+
+@dataclass(frozen=True)
+class _Refused:
+    """The disk refused what a child was to write: no fault of the file, and the end of the work."""
+
+    error: SequelaError
 
 
 class _Worker:
@@ -193,6 +204,8 @@ class _Worker:
         except (EOFError, ConnectionResetError):
             reason = "stopped the process that was reading it"
             return self._replaced(Failure(reason, lasting=False)), waited
+        if isinstance(answer, _Refused):
+            raise answer.error
         if isinstance(answer, _Dying):
             return self._replaced(Failure(answer.reason)), waited
         return answer, seconds
@@ -237,6 +250,8 @@ def _confine(memory: int) -> None:
 def _answer(function: Callable[..., Any], task: tuple[object, ...], memory: int) -> object:
     try:
         return function(*task)
+    except (StorageError, DiskFullError) as error:
+        return _Refused(error)
     except SequelaError as error:
         return Failure(error.message)
     except MemoryError:

@@ -11,14 +11,17 @@ from __future__ import annotations
 import hashlib
 import hmac
 from datetime import timedelta
+from pathlib import Path
 
 from pydicom import DataElement, Dataset
 from pydicom.dataset import FileMetaDataset
 from pydicom.uid import UID
 
 from sequela.errors import DataError
+from sequela.importers.dicom_file import BROKEN
 from sequela.importers.dicom_header import parsed_date
 from sequela.importers.pseudonyms import Pseudonyms
+from sequela.storage import atomic
 
 _MOST_DAYS = 3650
 _METHOD = "Sequela: only listed elements kept, dates moved"
@@ -77,6 +80,30 @@ def deidentified(dataset: Dataset, pseudonyms: Pseudonyms) -> Dataset:
     made.file_meta.MediaStorageSOPInstanceUID = made.get("SOPInstanceUID", "")
     made.preamble = b"\0" * 128
     return made
+
+
+def write_deidentified(
+    dataset: Dataset, path: Path, pseudonyms: Pseudonyms, *, burned_in: str | None = None
+) -> None:
+    """Write the copy, whole or not at all.
+
+    Args:
+        dataset: With its pixels.
+        path: Of the copy.
+        pseudonyms: Of patients and UIDs; they also say how far dates move.
+        burned_in: What the copy says of letters in its pixels; None keeps what the header says.
+
+    Raises:
+        DataError: If it names no patient, or breaks the standard.
+    """
+    try:
+        made = deidentified(dataset, pseudonyms)
+        if burned_in is not None:
+            made.BurnedInAnnotation = burned_in
+        with atomic(path) as temporary:
+            made.save_as(temporary, enforce_file_format=True)
+    except BROKEN as error:
+        raise DataError(f"its DICOM header is broken ({type(error).__name__})") from None
 
 
 def days_of(pseudonyms: Pseudonyms, patient: str) -> int:
