@@ -102,7 +102,7 @@ def compare(dim: int, heads: int, count: int, values: Tensor, repeats: int) -> N
         ratios[train] = float(np.median([one / other for one, other in pairs]))
     with torch.inference_mode():
         apart = float((own() - plain()).abs().max())
-    form = "folded" if attention.folds(count) else "projected"
+    form = "projected" if attention.projects(count, values) else "folded"
     print(
         f"{values.shape[1]:7d}{dim:7d}{heads:7d}  {form:10}"
         f"{ratios[True]:7.2f}x{ratios[False]:9.2f}x{apart:12.1e}{peak(own):8.0f}{peak(plain):10.0f}",
