@@ -100,7 +100,7 @@ def test_deleted_sets_are_as_if_none_of_their_genes_were_measured(
 ) -> None:
     seen = subject.seen(rows(subject)[0])
     encoder = subject.model.encoders["genes"]
-    with without_sets(subject.model, "genes", np.array([2])), torch.no_grad():
+    with without_sets(subject.model, "genes", [np.array([2])]), torch.no_grad():
         _, there = encoder(seen.genes, seen.gene_mask)
     assert there[0].tolist() == [True, True, False, True, True, True]
     with torch.no_grad():

@@ -25,7 +25,7 @@ COORDS = np.array([[0.0, 0.0], [128.0, 64.0], [64.0, 128.0]])
 
 
 def test_each_weight_is_drawn_at_its_tile_and_nothing_elsewhere() -> None:
-    drawn = draw_map([PlacedSlide("S", 3, COORDS, GRID)], np.array([0.1, 0.7, 0.2]))
+    drawn = draw_map([PlacedSlide("S", 3, COORDS, GRID)], np.array([0.1, 1.7, 0.2]))
     assert drawn is not None
     assert drawn.shape == (3, 3, 4)
     assert np.argwhere(drawn[..., 3]).tolist() == [[0, 0], [1, 2], [2, 1]]
@@ -35,10 +35,18 @@ def test_each_weight_is_drawn_at_its_tile_and_nothing_elsewhere() -> None:
 
 def test_slides_stand_side_by_side_on_one_scale() -> None:
     two = [PlacedSlide("A", 3, COORDS, GRID), PlacedSlide("B", 1, COORDS[:1] + 640, GRID)]
-    drawn = draw_map(two, np.array([0.5, 0.0, 0.0, 0.5]))
+    drawn = draw_map(two, np.array([1.0, 0.0, 0.0, 1.0]))
     assert drawn is not None
     assert drawn.shape == (3, 5, 4)
     assert drawn[0, 0].tolist() == drawn[0, 4].tolist() == [214, 94, 16, 255]
+
+
+def test_an_even_map_is_not_bright() -> None:
+    even = draw_map([PlacedSlide("S", 3, COORDS, GRID)], np.full(3, 1 / 3))
+    peaked = draw_map([PlacedSlide("S", 3, COORDS, GRID)], np.array([1.4, 0.0, 0.0]))
+    assert even is not None
+    assert peaked is not None
+    assert even[..., 3].max() < 0.5 * peaked[..., 3].max()
 
 
 def test_the_edge_of_a_tile_is_the_least_step_where_nobody_says_it() -> None:

@@ -18,7 +18,7 @@ HELD = 2**23
 """Scores held at once: 32 MiB in single precision."""
 PIECE = 8192
 """Adapted values whose gradients are held at once."""
-_NEVER = -1e30
+NEVER = -1e30
 """The score of what is not there: finite, so that a row without anything has no NaN."""
 
 
@@ -61,7 +61,7 @@ def scores_of(
 ) -> Float[Tensor, "patient query patch"]:
     """Products of queries and values; far below all others where there is no value."""
     scores = _times(queries, values.transpose(1, 2))
-    return scores.masked_fill_(~mask[:, None], _NEVER)
+    return scores.masked_fill_(~mask[:, None], NEVER)
 
 
 class _Gathered(torch.autograd.Function):

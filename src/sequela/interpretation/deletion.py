@@ -15,13 +15,13 @@ from typing import Any
 
 import numpy as np
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 
 from sequela.interpretation.claim_maps import claim_maps, mean_weights
 from sequela.interpretation.intervals import mean
 from sequela.interpretation.patient_portrait import PatientSubject
-from sequela.interpretation.risk_score import risk_score
+from sequela.interpretation.risk_score import evaluating, risk_score
 from sequela.interpretation.sanity import shuffled
 from sequela.modalities.batch import Batch
 from sequela.models.kemm import Kemm
@@ -32,6 +32,7 @@ SHARES = (0.1, 0.3)
 ORDERS = ("most", "random", "least", "shuffled")
 _DRAWS = 5
 _SEED = 20181
+_AT_ONCE = 1 << 15  # patches of a batch
 
 
 def deletion_test(subject: PatientSubject, rows: Sequence[int]) -> list[dict[str, Any]]:
@@ -71,10 +72,11 @@ def _changes(
     looked, by_chance = (
         mean_weights(claim_maps(model, seen, claims)) for model in (subject.model, control)
     )
-    whole, found = _score(subject, seen), {}
+    found = {}
     for source, weights in looked.items():
-        there = seen.measured(source)[1][0] if source == "slide" else None
-        places = np.arange(len(weights)) if there is None else there.cpu().numpy().nonzero()[0]
+        places = seen.measured(source)[1][0].cpu().numpy().nonzero()[0]
+        if source != "slide":
+            places = np.arange(len(weights))
         generator = np.random.default_rng((_SEED, row))
         for share in SHARES:
             count = max(1, round(share * len(places)))
@@ -83,47 +85,69 @@ def _changes(
             order = places[np.argsort(-weights[places], kind="stable")]
             other = places[np.argsort(-by_chance[source][places], kind="stable")]
             draws = [generator.permutation(places)[:count] for _ in range(_DRAWS)]
-            groups = ([order[:count]], draws, [order[-count:]], [other[:count]])
-            found[source, share] = [
-                float(np.mean([abs(_score(subject, seen, source, one) - whole) for one in group]))
-                for group in groups
-            ]
+            gone = [order[:count], order[-count:], other[:count], *draws]
+            whole, *moved = _scores(subject, seen, source, [order[:0], *gone])
+            most, least, shuffled_most, *random = np.abs(np.array(moved) - whole).tolist()
+            found[source, share] = [most, float(np.mean(random)), least, shuffled_most]
     return found
 
 
-def _score(
-    subject: PatientSubject,
-    seen: Batch,
-    source: str = "",
-    deleted: Int[np.ndarray, " _"] | None = None,
-) -> float:
-    """The score without some patches, or without some gene sets where the network reads them."""
-    hidden: Any = nullcontext()
-    if deleted is not None and source == "slide" and seen.patch_mask is not None:
-        mask = seen.patch_mask.clone()
-        mask[0, torch.from_numpy(deleted).to(mask.device)] = False
-        seen = replace(seen, patch_mask=mask)
-    elif deleted is not None:
-        hidden = without_sets(subject.model, source, deleted)
-    with hidden, torch.no_grad():
-        return float(risk_score(subject.head)(subject.model(seen).logits.double())[0])
+def _scores(
+    subject: PatientSubject, seen: Batch, source: str, deleted: Sequence[Int[np.ndarray, " _"]]
+) -> list[float]:
+    """The score without each of some groups of patches, or of gene sets as the network has them."""
+    score, width = risk_score(subject.head), seen.measured(source)[1].shape[1]
+    together = max(1, _AT_ONCE // max(1, width))
+    scores: list[float] = []
+    for start in range(0, len(deleted), together):
+        some = deleted[start : start + together]
+        many = _repeated(seen, len(some))
+        hidden: Any = nullcontext()
+        if source == "slide" and many.patch_mask is not None:
+            many = replace(many, patch_mask=_less(many.patch_mask, some))
+        elif source != "slide":
+            hidden = without_sets(subject.model, source, some)
+        with evaluating(subject.model), hidden, torch.no_grad():
+            scores += score(subject.model(many).logits.double()).tolist()
+    return scores
+
+
+def _repeated(seen: Batch, count: int) -> Batch:
+    """The one patient so many times."""
+    return Batch(
+        **{
+            name: value.expand(count, *value.shape[1:])
+            for name, value in vars(seen).items()
+            if value is not None
+        }
+    )
+
+
+def _less(
+    mask: Bool[Tensor, "patient value"], deleted: Sequence[Int[np.ndarray, " _"]]
+) -> Bool[Tensor, "patient value"]:
+    """The mask without each row's places."""
+    less = mask.clone()
+    for row, places in enumerate(deleted):
+        less[row, torch.from_numpy(places).to(less.device)] = False
+    return less
 
 
 @contextmanager
-def without_sets(model: nn.Module, source: str, deleted: Int[np.ndarray, " _"]) -> Iterator[None]:
+def without_sets(
+    model: nn.Module, source: str, deleted: Sequence[Int[np.ndarray, " _"]]
+) -> Iterator[None]:
     """Within, the network has no token of some gene sets; the straight way past it still has genes.
 
     Args:
         model: KEMM: no other model has claims that look at gene sets.
         source: Which table of genes.
-        deleted: Which sets.
+        deleted: Which sets, for each patient of the batch.
     """
     assert isinstance(model, Kemm)  # noqa: S101
 
     def hide(_: nn.Module, __: Any, out: tuple[Tensor, Tensor]) -> tuple[Tensor, Tensor]:
-        mask = out[1].clone()
-        mask[:, torch.from_numpy(deleted).to(mask.device)] = False
-        return out[0], mask
+        return out[0], _less(out[1], deleted)
 
     handle = model.encoders[source].register_forward_hook(hide)
     try:

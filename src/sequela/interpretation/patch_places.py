@@ -20,6 +20,7 @@ _LIMITS = Limits(memory=8 << 30, seconds=120.0)
 _THUMBNAIL = 112  # pixels
 _LONGEST, _LARGEST_CELL = 480, 24  # pixels of a map, and of a tile on it
 _EVEN, _MOST = np.array([128.0, 128.0, 128.0, 56.0]), np.array([214.0, 94.0, 16.0, 255.0])
+_CLEARLY = 4.0  # times an even share
 _GRID = ("level", "span", "size", "tile", "mpp")
 
 
@@ -76,20 +77,22 @@ def draw_map(
 ) -> UInt8[np.ndarray, "height width 4"] | None:
     """Weights on the grid of tiles, slides side by side: grey, and orange where most is looked at.
 
-    Tiles that were not looked at by anyone, for they hold no tissue, are clear.
+    Where no tile was cut, for there is no tissue, it is clear.
 
     Args:
         slides: Where the patches lie.
-        weights: Of all of them; the largest is full orange.
+        weights: Of all of them; the largest is full orange, if it is four times an even share.
 
     Returns:
         None where a slide's file does not say where its patches lie.
     """
     drawn, start = [], 0
+    # An even map would else be orange all over.
+    full = max(float(weights.max(initial=0.0)), _CLEARLY / max(1, len(weights)))
     for slide in slides:
         if slide.coords is None:
             return None
-        ours = weights[start : start + slide.patches] / max(float(weights.max()), 1e-30)
+        ours = weights[start : start + slide.patches] / full
         drawn.append(_on_grid(slide.coords, slide.span, ours))
         start += slide.patches
     if not drawn:
