@@ -16,7 +16,7 @@ from multiprocessing.connection import Connection, wait
 from types import TracebackType
 from typing import Any, Generic, TypeVar
 
-from sequela.errors import SequelaError
+from sequela.errors import DiskFullError, SequelaError, StorageError
 
 Result = TypeVar("Result")
 
@@ -90,6 +90,10 @@ def each(
         tasks: The arguments of each call, picklable.
         workers: How many children work at once.
         limits: What one task may cost.
+
+    Raises:
+        StorageError: If the disk refuses what a child writes.
+        DiskFullError: If it is full.
     """
     limits = limits or Limits()
     waiting = iter(range(len(tasks)))
@@ -135,6 +139,13 @@ class _Dying:
     reason: str
 
 
+@dataclass(frozen=True)
+class _Refused:
+    """The disk refused what a child was to write: no fault of the file, and the end of the work."""
+
+    error: SequelaError
+
+
 class _Worker:
     """A child process, replaced by a new one when it dies or is killed."""
 
@@ -178,6 +189,8 @@ class _Worker:
         except (EOFError, ConnectionResetError):
             reason = "stopped the process that was reading it"
             return self._replaced(Failure(reason, lasting=False)), waited
+        if isinstance(answer, _Refused):
+            raise answer.error
         if isinstance(answer, _Dying):
             return self._replaced(Failure(answer.reason)), waited
         return answer, seconds
@@ -222,6 +235,8 @@ def _confine(memory: int) -> None:
 def _answer(function: Callable[..., Any], task: tuple[object, ...], memory: int) -> object:
     try:
         return function(*task)
+    except (StorageError, DiskFullError) as error:
+        return _Refused(error)
     except SequelaError as error:
         return Failure(error.message)
     except MemoryError:

@@ -28,7 +28,7 @@ from tests.models.test_kemm import PATIENTS, SHAPE, one, patients
 ORDERED: set[Design] = {"transmil", "cmta"}
 """Designs whose paper gives patches a place, so that their order tells."""
 IN_SLIDES = tuple(name for name in DESIGNS if name not in ("snn", "text-only"))
-BOTH = tuple(name for name in IN_SLIDES if name not in ("abmil", "clam", "transmil"))
+BOTH = tuple(name for name in IN_SLIDES if name not in ("abmil", "clam", "transmil", "mean-fusion"))
 THERE = dict.fromkeys(MODALITIES, True)
 
 
@@ -118,6 +118,7 @@ def test_a_modality_that_a_patient_lacks_is_zeros_and_said_to_be_lacking(design:
         "slide": ~batch.patch_mask.any(dim=1),
         "genes": ~batch.gene_mask.any(dim=1),
         "report": ~batch.field_mask.any(dim=1),
+        "clinical": ~batch.clinical_mask.any(dim=1),
     }
     assert output.parts
     for name, part in output.parts.items():

@@ -24,7 +24,7 @@ from sequela.training.configuration import Configuration
 from sequela.training.fitting import MachineSettings, TrainSettings
 from sequela.training.loop import fit
 from sequela.training.patient_data import PatientSources
-from sequela.training.patient_sources import fitted_sources
+from sequela.training.patient_sources import fitted_sources, kept_sources
 from sequela.training.prediction import predict
 from sequela.training.preparation import prepare
 from sequela.training.project import Fold, Project
@@ -175,6 +175,64 @@ def test_only_training_patients_are_looked_at(project: Project, tmp_path: Path) 
 
 def test_another_knowledge_file_is_refused(project: Project) -> None:
     (run,) = train_all(project, ("kemm",))
+    file = project.work / "knowledge.json"
+    before = file.read_bytes()
+    try:
+        file.unlink()
+        FrozenKnowledge().write(file)
+        with pytest.raises(LockedError, match=r"knowledge\.json is not the one"):
+            predict(run, project)
+    finally:
+        file.write_bytes(before)
+
+
+@pytest.mark.parametrize("part", ["genes", "report", "clinical"])
+def test_a_modality_is_taken_from_the_trained_model_as_if_nobody_had_it(
+    project: Project, part: str
+) -> None:
+    (run,) = train_all(project, ("kemm",))
+    whole, less = predict(run, project).table, predict(run, project, without=part).table
+    assert less["variant"].unique().to_list() == [f"kemm minus {part} (at inference)"]
+    assert less["risk"].to_list() != whole["risk"].to_list()
+    names = sorted(project.patients("test", Fold()))
+    sources = kept_sources(project, run.metadata())
+    config = sources.resolved(KemmConfig(**run.metadata()["model"]))
+    hidden = sources.inputs(names, config, part)
+    mask = {"genes": "gene_mask", "report": "field_mask", "clinical": "clinical_mask"}[part]
+    assert not hidden.tables[mask].any()
+    if part == "report":
+        nobody = replace(sources.knowledge, reports={})  # type: ignore[type-var]
+        told = replace(sources, knowledge=nobody).inputs(names, config)
+        assert torch.equal(told.tables["report_numbers"], hidden.tables["report_numbers"])
+
+
+def test_a_part_that_is_not_read_cannot_be_taken(project: Project) -> None:
+    (run,) = train_all(project, ("genes-only",))
+    with pytest.raises(UsageError, match="has no part report"):
+        predict(run, project, without="report")
+
+
+def test_a_control_of_shuffled_reports_shuffles_their_numbers_too(project: Project) -> None:
+    names = sorted(project.patients("train", Fold()))
+    sources = fitted_sources(project, names)
+    own, shuffled, stage = (
+        sources.inputs(names, sources.resolved(config)).tables["report_numbers"]
+        for config in (
+            KemmConfig(),
+            KemmConfig(reports="shuffled"),
+            KemmConfig(fields=("grade",)),
+        )
+    )
+    assert sources.scalers.reports is not None
+    assert own.shape[1] == len(sources.scalers.reports.features) > 2
+    assert not torch.equal(own, shuffled)
+    assert torch.equal(own.sort(dim=0).values, shuffled.sort(dim=0).values)
+    read = [number.field == "grade" for number in sources.scalers.reports.numbers]
+    assert torch.equal(stage, own * torch.tensor(read))
+
+
+def test_a_baseline_of_reports_is_refused_with_another_knowledge_file(project: Project) -> None:
+    (run,) = train_all(project, ("cox-report",))
     file = project.work / "knowledge.json"
     before = file.read_bytes()
     try:

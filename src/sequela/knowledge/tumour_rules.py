@@ -23,6 +23,7 @@ _SIZE_PATTERNS = tuple(
         rf"{_TUMOUR}{_AWAY}{_SIZES}",
     )
 )
+_FAR = 3.0
 _SCHEME = (
     r"(?:fuhrman\w*|fuhnnan|figo|nottingham|histo\w*|tumou?r|bloom|sbr|overall|who|isup|combined)"
 )
@@ -72,7 +73,21 @@ _ROMAN = {"I": "1", "II": "2", "III": "3", "IV": "4"}
 
 
 def size(text: str) -> Iterator[Candidate]:
-    """The greatest dimension of the tumour in centimetres."""
+    """The greatest dimension of the tumour in centimetres.
+
+    Nothing where what is called the size is far larger than all else that is measured of it.
+    """
+    found = list(_sizes(text))
+    called, measured = (
+        [float(each.value) for each in found if (each.rank == 0) is named]
+        for named in (True, False)
+    )
+    if called and measured and max(called) > _FAR * max(measured):
+        return
+    yield from found
+
+
+def _sizes(text: str) -> Iterator[Candidate]:
     for rank, pattern in enumerate(_SIZE_PATTERNS):
         for match in pattern.finditer(text):
             found = {name[:4]: words for name, words in match.groupdict().items() if words}

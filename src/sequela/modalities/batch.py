@@ -53,6 +53,8 @@ class Batch:
         copy_number_mask: True where the gene was looked at.
         fields: Vectors of the fields of the pathology report, in the order of the schema.
         field_mask: True where the report says the field.
+        report_numbers: The same fields as numbers, scaled on training patients; that a field
+            is not said is a number too.
         claims: Vectors of what is known of the patient's cancer.
         claim_modality: What each claim speaks of, an index into `CLAIM_MODALITIES`.
         claim_direction: 1 where the claim marks a higher risk, -1 a lower one.
@@ -85,6 +87,7 @@ class Batch:
     copy_number_mask: Bool[Tensor, "patient copied_gene"] | None = None
     fields: Float[Tensor, "patient field dim"] | None = None
     field_mask: Bool[Tensor, "patient field"] | None = None
+    report_numbers: Float[Tensor, "patient number"] | None = None
     claims: Float[Tensor, "patient claim dim"] | None = None
     claim_modality: Int[Tensor, "patient claim"] | None = None
     claim_direction: Float[Tensor, "patient claim"] | None = None

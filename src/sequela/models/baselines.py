@@ -27,17 +27,25 @@ BaselineName = Literal[
     "timing-only",
     "cox-text",
     "cox-expression",
+    "cox-expression-blocks",
+    "cox-report",
+    "cox-expression-report",
     "coxnet",
     "boosting",
     "boosting-expression",
 ]
 BASELINES: tuple[BaselineName, ...] = get_args(BaselineName)
+READS_REPORTS: tuple[BaselineName, ...] = ("cox-report", "cox-expression-report")
+"""Those that read the frozen knowledge of a cohort."""
 BASELINE_WORDS: Mapping[BaselineName, str] = {
     "kaplan-meier": "the same risk for everybody: what is known without a covariate",
     "cox-clinical": "ridge Cox on the clinical covariates that the manifest declares",
     "timing-only": "ridge Cox on when exams were made; what it reaches, the design gives away",
     "cox-text": "ridge Cox on clinical covariates and components of the notes (tf-idf, SVD)",
     "cox-expression": "ridge Cox on clinical covariates and 30 components of expression",
+    "cox-expression-blocks": "the same numbers, a ridge for covariates and another for expression",
+    "cox-report": "Cox on clinical covariates and fields of structured reports, a ridge for each",
+    "cox-expression-report": "Cox on covariates, expression and report fields, a ridge for each",
     "coxnet": "elastic-net Cox on the same numbers, its penalty chosen among training patients",
     "boosting": "gradient boosting of small trees on the numbers of cox-text, by Cox's likelihood",
     "boosting-expression": "the same on the numbers of cox-expression",
@@ -126,6 +134,14 @@ def fit_baseline(
                 )
         case "cox-expression":
             numbers, model = _with_genes(name, inputs, clinical), "chosen"
+        case "cox-expression-blocks":
+            numbers, model = _with_genes(name, inputs, clinical), "by-block"
+        case "cox-report":
+            _require_reports(name, inputs)
+            numbers, model = Numbers.fit(inputs, clinical, reports=True), "by-block"
+        case "cox-expression-report":
+            _require_reports(name, inputs)
+            numbers, model = _with_genes(name, inputs, clinical, reports=True), "by-block"
         case "coxnet":
             numbers, model = _with_genes(name, inputs, clinical), "elastic-net"
         case "boosting-expression":
@@ -138,15 +154,27 @@ def fit_baseline(
 
 
 def _with_genes(
-    name: BaselineName, inputs: BaselineInputs, clinical: Mapping[str, Covariate]
+    name: BaselineName,
+    inputs: BaselineInputs,
+    clinical: Mapping[str, Covariate],
+    *,
+    reports: bool = False,
 ) -> Numbers:
-    numbers = Numbers.fit(inputs, clinical, genes=True)
+    numbers = Numbers.fit(inputs, clinical, genes=True, reports=reports)
     if numbers.genes is None:
         raise DataError(
             f"{name} reads genes, and the cohort has no gene table",
             hint="choose cox-clinical, which reads covariates alone",
         )
     return numbers
+
+
+def _require_reports(name: BaselineName, inputs: BaselineInputs) -> None:
+    if not any(report and report.known for report in inputs.structured):
+        raise DataError(
+            f"{name} reads structured reports, and no training patient's report says anything",
+            hint="add pathology reports to the cohort's texts, or choose cox-clinical",
+        )
 
 
 def baseline_from_state(state: Mapping[str, Any]) -> Baseline:

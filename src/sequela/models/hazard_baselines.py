@@ -15,11 +15,12 @@ from sequela.survival.cause_specific import StepHazard, incidence_of_steps
 from sequela.survival.cox import fit_cox
 from sequela.survival.coxnet import fit_coxnet
 from sequela.survival.followup import Followup
-from sequela.survival.ridge_choice import chosen_ridge
+from sequela.survival.ridge_choice import chosen_ridge, chosen_ridges
 
-HazardModel: TypeAlias = float | Literal["chosen", "elastic-net", "boosted"]
-"""Cox's model with a ridge, or with one chosen by cross-validation in the training patients, or
-with an elastic net's path; or boosted trees."""
+HazardModel: TypeAlias = float | Literal["chosen", "by-block", "elastic-net", "boosted"]
+"""Cox's model with a ridge, or with one chosen by cross-validation in the training patients, for
+all or for each kind of numbers, or with an elastic net's path; or boosted trees."""
+Fitted: TypeAlias = float | Float[np.ndarray, " feature"] | Literal["elastic-net", "boosted"]
 
 
 @dataclass(frozen=True)
@@ -67,13 +68,13 @@ class CauseHazard:
         numbers: Float[np.ndarray, "patient feature"],
         train: Followup,
         event: Bool[np.ndarray, " patient"],
-        model: float | Literal["elastic-net", "boosted"],
+        model: Fitted,
     ) -> CauseHazard:
         """Of one cause, those struck by another being censored; only where events fall it steps."""
         patient: LinearHazard | BoostedHazard
-        if model == "boosted":
+        if isinstance(model, str) and model == "boosted":
             patient = BoostedHazard.fit(numbers, train, event)
-        elif model == "elastic-net":
+        elif isinstance(model, str):
             net = fit_coxnet(numbers, train.time, event, entry=train.entry)
             patient = LinearHazard(tuple(net.coefficients.tolist()), tuple(net.centre.tolist()))
         else:
@@ -123,10 +124,9 @@ class HazardBaseline:
     ) -> HazardBaseline:
         """Fitted on training cases, among whom a penalty that is not given is chosen too."""
         values, rivals = numbers.of(inputs), (train.event > 0) & (train.event != cause)
-        if model == "chosen":  # of the cause of interest, for its rivals too
-            model = chosen_ridge(values, train.time, train.event == cause, entry=train.entry)
-        competing = CauseHazard.fit(values, train, rivals, model) if rivals.any() else None
-        of_cause = CauseHazard.fit(values, train, train.event == cause, model)
+        asked = _chosen(model, numbers, values, train, cause)
+        competing = CauseHazard.fit(values, train, rivals, asked) if rivals.any() else None
+        of_cause = CauseHazard.fit(values, train, train.event == cause, asked)
         return cls(numbers, of_cause, competing, horizon)
 
     def risk(self, inputs: BaselineInputs) -> Float[np.ndarray, " patient"]:
@@ -162,3 +162,19 @@ class HazardBaseline:
             None if rival is None else CauseHazard.from_state(rival),
             state["horizon"],
         )
+
+
+def _chosen(
+    model: HazardModel,
+    numbers: Numbers,
+    values: Float[np.ndarray, "patient feature"],
+    train: Followup,
+    cause: int,
+) -> Fitted:
+    """What is asked for; a ridge to be chosen is that of the cause, for its rivals too."""
+    told = (train.time, train.event == cause)
+    if model == "chosen":
+        return chosen_ridge(values, *told, entry=train.entry)
+    if model == "by-block":
+        return chosen_ridges(values, np.array(numbers.blocks), *told, entry=train.entry)
+    return model

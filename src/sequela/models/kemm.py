@@ -16,7 +16,8 @@ from sequela.errors import UsageError
 from sequela.fusion.gated_pooling import GatedPooling, GroupPooling
 from sequela.fusion.kecm import Asking, Exchange, Masked, joined
 from sequela.modalities.batch import CLAIM_MODALITIES, Batch
-from sequela.models.cox_skip import CoxSkip
+from sequela.models.cox_skip import CoxSkip, fitted_level
+from sequela.models.heads import Head
 from sequela.models.kemm_config import MODALITIES, SOURCES, KemmConfig
 from sequela.models.output import Output
 from sequela.survival.followup import Followup
@@ -60,13 +61,13 @@ class Kemm(nn.Module):
         self.fusion = GatedPooling(dim, dim)
         self.dropout = nn.Dropout(config.dropout)
         self.output = nn.Linear(dim, logits)
-        # At the first step every patient has the hazard that the straight way says.
         nn.init.zeros_(self.output.weight)
         nn.init.zeros_(self.output.bias)
         genes = shape.genes.get("genes", 0) if "genes" in config.skip else 0
         covariates = shape.covariates if "clinical" in config.skip else 0
+        numbers = shape.report_numbers if "report" in config.skip else 0
         self.skip = (
-            CoxSkip(covariates, genes, config.components, learned=config.skip_learned)
+            CoxSkip(covariates, genes, config.components, numbers, learned=config.skip_learned)
             if config.skip
             else None
         )
@@ -101,19 +102,27 @@ class Kemm(nn.Module):
             dict(zip(self.groups, there.unbind(dim=1), strict=True)),
         )
 
-    def start(self, batch: Batch, train: Followup, cause: int, causes: int) -> None:
-        """Fit the straight way of covariates on all training patients, before the first step.
+    def start(self, batch: Batch, train: Followup, head: Head, cause: int) -> None:
+        """Fit the straight way and the level of the logits on training patients.
+
+        Before the first step; every patient then has the hazard that the straight way says.
 
         Args:
             batch: Of all training patients.
             train: Their follow-up.
+            head: What the logits say.
             cause: The event of interest.
-            causes: How many hazards the head has in a bin; the first is the one of interest.
         """
+        straight = self.output.bias.detach().expand(len(batch), -1)
         if self.skip is not None:
             self.skip.fit(batch, train, cause, self.config.ridge)
+            causes = len(getattr(head, "causes", (1,)))  # the first hazard of a bin is of interest
             places = torch.arange(len(self.skip_to), device=self.skip_to.device)
             self.skip_to.copy_(places % causes == 0)
+            straight = self.skip(batch)[:, None] * self.skip_to
+        level = fitted_level(lambda logits: head.loss(logits, train), straight)
+        with torch.no_grad():
+            self.output.bias.copy_(level)
 
     def attention(self, batch: Batch) -> dict[str, Float[Tensor, "patient claim value"]]:
         """How much each claim looks at each patch or gene set, by source; zeros where it may not.

@@ -12,6 +12,9 @@ from sequela.models.seen_once import SeenOnce
 
 Modality = Literal["slide", "genes", "mutation", "copy_number", "report", "clinical"]
 MODALITIES: tuple[Modality, ...] = get_args(Modality)
+Straight = Literal["clinical", "genes", "report"]
+STRAIGHT: tuple[Straight, ...] = get_args(Straight)
+"""Modalities that can pass the network by."""
 SOURCES: tuple[Modality, ...] = ("slide", "genes", "mutation", "copy_number")
 """Modalities that are asked; reports and claims ask."""
 
@@ -38,10 +41,10 @@ class KemmConfig(SeenOnce):
             leaves all of it to be learned.
         dropout: Share of activations dropped in training.
         modality_dropout: Chance that a modality is hidden from a training step, for each patient.
-        skip: Covariates that pass the network by, with a Cox model's weights.
-        components: Principal components of expression among them.
-        ridge: Penalty of that Cox model; None chooses it by cross-validation within the training
-            patients.
+        skip: What passes the network by, with a Cox model's weights.
+        components: Principal components of expression among it.
+        ridge: Penalty of that Cox model; None chooses one for each modality by cross-validation
+            within the training patients.
         skip_learned: Whether training changes these weights.
     """
 
@@ -60,7 +63,7 @@ class KemmConfig(SeenOnce):
     shared_space: float = Field(default=0.0, ge=0)
     dropout: float = Field(default=0.25, ge=0, lt=1)
     modality_dropout: float = Field(default=0.1, ge=0, lt=1)
-    skip: tuple[Literal["clinical", "genes"], ...] = ("clinical", "genes")
+    skip: tuple[Straight, ...] = STRAIGHT
     components: int = Field(default=30, ge=1)
     ridge: float | None = Field(default=None, ge=0)
     skip_learned: bool = False

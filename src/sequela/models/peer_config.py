@@ -18,6 +18,7 @@ Design = Literal[
     "clam",
     "transmil",
     "text-only",
+    "mean-fusion",
     "porpoise",
     "mcat",
     "motcat",
@@ -33,6 +34,7 @@ _READS: Mapping[Design, tuple[Modality, ...]] = MappingProxyType(
         "snn": GENE_TABLES,
         **dict.fromkeys(("abmil", "clam", "transmil"), ("slide",)),
         "text-only": ("report",),
+        "mean-fusion": (*_BOTH, "report", "clinical"),
     }
 )
 
@@ -104,6 +106,8 @@ class PeerConfig(SeenOnce):
             "a table of expression, mutation or copy number": set(GENE_TABLES),
             "pathology reports": {"report"},
         }
+        if self.design == "mean-fusion":
+            needed = {"slides, genes, reports or clinical covariates": set(self.modalities)}
         for what, names in needed.items():
             if names & set(self.modalities) and not names & set(left):
                 raise UsageError(

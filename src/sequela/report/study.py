@@ -10,12 +10,15 @@ from typing import Any
 
 from sequela.evaluation.evaluate import evaluate
 from sequela.interpretation.explain import FILE_NAME, explain
+from sequela.models.build import variant as variant_of
+from sequela.models.heads import head_warning
 from sequela.report.files import write_report_and_files
 from sequela.report.patient_page import write_patient_pages
 from sequela.report.results import read_results
 from sequela.report.risk_figure import write_risk_figure
 from sequela.report.study_section import tables_of
 from sequela.storage import fingerprint, write_json
+from sequela.training.baselines import baseline_name
 from sequela.training.run import Run
 from sequela.training.study import Study
 from sequela.training.study_removals import removals
@@ -56,6 +59,7 @@ def write_results(study: Study) -> Results:
         "entries": entries,
         "seeds": sorted({member.seed for member in study.members}),
         "folds": len(study.project.folds),
+        "warnings": _warnings(study),
         "evaluated": fingerprint(study.folder / "predictions.parquet", settings.model_dump_json()),
     }
     path = study.folder / "evaluation.json"
@@ -78,6 +82,20 @@ def write_results(study: Study) -> Results:
         study.folder, study.folder / "report.html", study.project.work
     )
     return Results(evaluation, (*written, *beside), report)
+
+
+def _warnings(study: Study) -> dict[str, str]:
+    """What to know of each entry's head before its numbers are believed."""
+    found: dict[str, str] = {}
+    for member in study.members:
+        if baseline_name(member.variant):
+            continue
+        configuration = member.project.configuration
+        config = variant_of(member.variant, configuration.model)
+        warned = head_warning(config.head or configuration.head)
+        if warned is not None:
+            found[member.label] = warned
+    return found
 
 
 def _explained(study: Study, before: str | None) -> str | None:

@@ -53,8 +53,14 @@ def freeze_knowledge(project: Project) -> FrozenKnowledge | None:
 def fitted_sources(project: Project, patients: Sequence[str]) -> PatientSources:
     """What a model may read, fitted on these training patients."""
     settings = project.configuration
-    scalers = PatientScalers.fit(project.cohort, patients, settings.genes, settings.knowledge)
     knowledge = _knowledge(project, settings.knowledge)
+    scalers = PatientScalers.fit(
+        project.cohort,
+        patients,
+        settings.genes,
+        settings.knowledge,
+        knowledge.reports if knowledge else None,
+    )
     return PatientSources(project.cohort, scalers, knowledge, slide_bags(project))
 
 
@@ -77,17 +83,28 @@ def kept_sources(project: Project, metadata: Mapping[str, Any]) -> PatientSource
     """
     scalers = PatientScalers.from_state(metadata["patients"])
     knowledge = _knowledge(project, scalers.encoder)
-    same = project.cohort.fingerprint == metadata["cohort"]
-    if same and metadata["knowledge"] != (knowledge.fingerprint if knowledge else None):
+    require_knowledge(project, metadata, knowledge.fingerprint if knowledge else None)
+    bags = slide_bags(project)
+    told = metadata.get("slides")
+    if told and bags:
+        same = project.cohort.fingerprint == metadata["cohort"]
+        _require_same_features(told, bags.made, same=same)
+    return PatientSources(project.cohort, scalers, knowledge, bags)
+
+
+def require_knowledge(
+    project: Project, metadata: Mapping[str, Any], fingerprint: str | None
+) -> None:
+    """Refuse other knowledge of the cohort that a model was trained on.
+
+    Raises:
+        LockedError: If its hash is not the checkpoint's.
+    """
+    if project.cohort.fingerprint == metadata["cohort"] and metadata["knowledge"] != fingerprint:
         raise LockedError(
             f"{FILE_NAME} is not the one that the model was trained with: their hashes differ",
             hint="bring back the file, or train again",
         )
-    bags = slide_bags(project)
-    told = metadata.get("slides")
-    if told and bags:
-        _require_same_features(told, bags.made, same=same)
-    return PatientSources(project.cohort, scalers, knowledge, bags)
 
 
 def said_empty(inputs: PatientInputs, config: PatientConfig, variant: str) -> int:

@@ -167,8 +167,9 @@ def _said(
     trained = load_trained(run, machine.torch_device())
     if isinstance(trained.config, PatientConfig):
         patients = [case.patient_id for case in cases]
-        inputs = kept_sources(project, metadata).inputs(patients, trained.config)
-        said_empty(inputs, trained.config, metadata["variant"])
+        inputs = kept_sources(project, metadata).inputs(patients, trained.config, without)
+        if without is None:
+            said_empty(inputs, trained.config, metadata["variant"])
         return answers_of(trained, inputs, machine)
     sources = sources_of(project, trained)
     with nullcontext() if without is None else removed(trained.model, without):

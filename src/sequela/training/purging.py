@@ -20,6 +20,8 @@ from sequela.traces import traces
 
 _LINKED = ("exam_id", "image_id", "text_id", "slide_id")
 _FILES = ("path", "features")
+_FINDING = ("images", "exams", "patients")
+"""Tables from which the patient's other names are read: images by their exam, exams by patient."""
 _KEPT = {"runs", "studies", "predictions.parquet"}
 _KEPT_OF_A_STUDY = {"runs", "predictions.parquet"}
 _SHORTEST = 6  # shorter names occur by chance
@@ -58,11 +60,16 @@ def purge(cohort: Path, work: Path, patient: str) -> Purged:
     manifest = Manifest.load(cohort)
     names, paths = _belongings(cohort, manifest, patient)
     trained = tuple(sorted(_trained(work, patient)))
-    rows = {**_without(cohort, names, work), **_without(work, names, None)}
+    # The tables by which all else is found come last, for whoever has to begin again.
+    finding = [manifest.tables[name].file for name in _FINDING if name in manifest.tables]
+    rows = _without(work, names)
+    remade = tuple(sorted(_clear(work)))
     for path in paths:
         (cohort / path).unlink(missing_ok=True)
         _leave(cohort / path, cohort)
-    remade = tuple(sorted(_clear(work)))
+    rows |= _without(cohort, names, aside=(work, *(cohort / file for file in finding)))
+    for file in finding:
+        rows |= _without(cohort / file, names, cohort)
     wanted = [name for name in names if len(name) >= _SHORTEST]
     left = [f"{name} ({how})" for name, how in traces(cohort, wanted)]
     if not work.resolve().is_relative_to(cohort.resolve()):
@@ -106,14 +113,23 @@ def _leave(path: Path, home: Path) -> None:
         folder.rmdir()
 
 
-def _without(folder: Path, names: list[str], aside: Path | None) -> dict[str, int]:
-    """Every table below a folder written without the rows that hold one of the names."""
+def _without(
+    place: Path, names: list[str], home: Path | None = None, *, aside: tuple[Path, ...] = ()
+) -> dict[str, int]:
+    """Every table in a place written without the rows that hold one of the names.
+
+    Args:
+        place: A folder, or one table.
+        names: Ids of the patient.
+        home: From where tables are named in what is returned; the place itself if not given.
+        aside: Folders and tables that are left as they are.
+    """
     removed = {}
-    for path in sorted(folder.rglob("*")):
-        if aside is not None and path.is_relative_to(aside):
+    for path in [place] if place.is_file() else sorted(place.rglob("*")):
+        if any(path.is_relative_to(each) for each in aside):
             continue
         if path.suffix in (".csv", ".tsv", ".parquet") and (count := _without_rows(path, names)):
-            removed[path.relative_to(folder).as_posix()] = count
+            removed[path.relative_to(home or place).as_posix()] = count
     return removed
 
 
@@ -131,9 +147,11 @@ def _without_rows(path: Path, names: list[str]) -> int:
     if not texts:
         return 0
     kept = table.filter(~pl.any_horizontal(pl.col(texts).is_in(names).fill_null(value=False)))
-    if len(kept) == len(table):
-        return 0
     sealed = (path.parent / SEAL).exists()
+    if len(kept) == len(table):
+        if sealed:
+            seal(path.parent)  # of a purge that was cut short after the table was written
+        return 0
     if sealed:
         unseal(path.parent, path.name)
     _write(kept, path, separator)

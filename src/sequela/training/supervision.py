@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import cache
 from typing import Any
 
 import torch
@@ -12,10 +13,10 @@ from sequela.errors import DataError
 from sequela.models.build import ModelConfig, PatientConfig, build_model
 from sequela.models.build import variant as variant_of
 from sequela.models.contrastive import load_aligned
-from sequela.models.heads import Head, fit_head
+from sequela.models.heads import Head, fit_head, head_warning
 from sequela.models.kemm import Kemm
 from sequela.models.mmp import SAMPLED, Mmp
-from sequela.progress import Advance
+from sequela.progress import Advance, console
 from sequela.storage import fingerprint
 from sequela.training.checkpoint import read_tensors
 from sequela.training.configuration import PREDICTED
@@ -128,9 +129,8 @@ def _of_patients(project: Project, variant: str, config: PatientConfig, fold: Fo
     torch.manual_seed(keyed_seed(settings.seed))
     model = build_model(config, objective.head.logits)
     if isinstance(model, Kemm):
-        causes = len(getattr(objective.head, "causes", (1,)))
         whole = replace(inputs, bags=None).batch(rows)
-        model.start(whole, objective.followup[rows], project.target.cause, causes)
+        model.start(whole, objective.followup[rows], objective.head, project.target.cause)
     if isinstance(model, Mmp):
         model.start(inputs.sampled(SAMPLED, settings.seed).batch(rows))
     seen = inputs.sampled(configuration.slides.most, settings.seed)
@@ -199,8 +199,16 @@ def supervised(project: Project, config: ModelConfig, fold: Fold) -> Supervised:
     followup, target = project.selection.followup, project.target
     rows, asked = project.rows("train", fold), config.head or project.configuration.head
     head = fit_head(asked, followup[rows], target.horizon, target.cause)
+    _warn(head_warning(asked))
     examples = Examples(rows, project.rows("validation", fold), settings.batch, settings.seed)
     return Supervised(head, followup, target, examples)
+
+
+@cache
+def _warn(told: str | None) -> None:
+    """Once a process, however many folds and seeds it trains."""
+    if told is not None:
+        console.print(told, highlight=False)
 
 
 def _aligned_run(project: Project, fold: Fold) -> Run:
