@@ -3,7 +3,9 @@
 The paper has none. Every part passes a layer norm and a ReLU before the head sees it, so even what
 adds up plainly (a larger mass, a growing one) has to be learned through them; with few hundred
 events that costs more than it brings. Beside the paper's path stand here a linear reading of every
-exam's vectors, which holds their differences, and of the product of image and text.
+exam's vectors, which holds their differences, and of the product of what all images and what all
+texts say. The product is not taken exam by exam: a mass has its size today, and what a note leaves
+out stands in another (on planted signals that alone cost 2.5 % of the gain).
 """
 
 from __future__ import annotations
@@ -30,7 +32,7 @@ class Shortcut(nn.Module):
         self.kinds = tuple(kinds)
         self.linear = nn.Linear(len(self.kinds) * exams * dim, logits)
         pair = self.kinds if len(self.kinds) > 1 else ()
-        self.sides = nn.ModuleDict({kind: nn.Linear(dim, dim) for kind in pair})
+        self.sides = nn.ModuleDict({kind: nn.Linear(exams * dim, dim) for kind in pair})
         self.product = nn.Linear(dim, logits, bias=False) if pair else None
 
     def forward(
@@ -40,11 +42,10 @@ class Shortcut(nn.Module):
     ) -> Float[Tensor, "patient logit"]:
         """What is added to the logits; an exam that is not there counts as zeros."""
         seen = mask[:, :, None]
-        flat = torch.cat([(vectors[kind] * seen).flatten(1) for kind in self.kinds], dim=1)
-        logits: Tensor = self.linear(flat)
+        flat = {kind: (vectors[kind] * seen).flatten(1) for kind in self.kinds}
+        logits: Tensor = self.linear(torch.cat(list(flat.values()), dim=1))
         if self.product is None:
             return logits
-        met = torch.stack([self.sides[kind](vectors[kind]) for kind in self.kinds]).prod(dim=0)
-        mean = (met * seen).sum(dim=1) / seen.sum(dim=1).clamp(min=1)
-        joined: Tensor = logits + self.product(mean)
+        met = torch.stack([self.sides[kind](flat[kind]) for kind in self.kinds]).prod(dim=0)
+        joined: Tensor = logits + self.product(met)
         return joined
