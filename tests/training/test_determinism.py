@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import os
+import re
 import shutil
 import signal
 from collections.abc import Callable
@@ -89,6 +91,26 @@ def test_images_and_notes(
     assert run.identity() == run_of("lumin").identity()
     ours, theirs = (predict(one, trained).table for one in (run, run_of("lumin")))
     assert ours.equals(theirs)
+
+
+def test_a_run_says_of_what_and_on_what_it_was_made(
+    run_of: Callable[[str], Run], kemm: Project
+) -> None:
+    lumin, of_patients = run_of("lumin"), Run(kemm.run_folder("kemm", Fold()))
+    for run, names in (
+        (lumin, {"cohort", "splits", "pixels", "images", "tokenizer", "alignment"}),
+        (of_patients, {"cohort", "splits", "knowledge"}),
+    ):
+        told = {name: value for name, value in run.identity().items() if name in names}
+        assert told.keys() == names
+        told["initial_weights"] = run.metadata()["initial_weights"]
+        assert all(re.fullmatch("[0-9a-f]{64}", value) for value in told.values())
+        (environment,) = json.loads((run.folder / "versions.json").read_text())["environments"]
+        assert re.fullmatch("[0-9a-f]{64}", environment["code"])
+        assert environment["threads"] == 1
+        assert {"torch", "timm", "transformers", "polars"} <= environment["packages"].keys()
+    slides = of_patients.identity()["slides"]
+    assert (slides["encoder"], len(slides["index"])) == ("simulated", 64)
 
 
 def tumours(machine: MachineSettings) -> Configuration:

@@ -53,6 +53,7 @@ def train_baseline(
         **vars(fold),
         **project.fingerprints(None),
         "pixels": None,
+        "images": None,
     }
     purpose = Purpose(project.configuration.as_values(), _DECISIVE, identity)
     with opened_run(project.run_folder(name, fold), purpose, restart=restart) as run:
