@@ -43,7 +43,7 @@ from crash_world import (
 
 KINDS = {"write": 1, "fsync": 2, "rename": 3}
 FAILURES = {"EIO": errno.EIO, "ENOSPC": errno.ENOSPC, "kill": 0}
-TOLD = {"EIO": (4,), "ENOSPC": (7,), "kill": (-signal.SIGKILL,)}
+TOLD = {"EIO": (4, 7), "ENOSPC": (4, 7), "kill": (-signal.SIGKILL,)}
 UNLOADED = ("sequela.simulation.specimens",)  # builds tables; threads of polars outlive no fork
 HANGS_AFTER = 300
 
