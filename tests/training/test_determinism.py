@@ -137,12 +137,11 @@ def kemm(tmp_path_factory: pytest.TempPathFactory) -> Project:
     return project
 
 
-@pytest.mark.parametrize("workers", [1, 2])
 def test_slides_genes_and_reports(
-    kemm: Project, workers: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    kemm: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     folder = moved(kemm, tmp_path, monkeypatch)
-    machine = MachineSettings(device="cpu", threads=1, workers=workers)
+    machine = MachineSettings(device="cpu", threads=1, workers=2)
     project = Project.open(folder, Path("made"), tumours(machine))
     prepare(project)
     run = stopped_and_resumed(lambda advance: train(project, "kemm", Fold(), advance))

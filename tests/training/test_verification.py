@@ -14,6 +14,7 @@ from sequela.knowledge.frozen import FrozenKnowledge
 from sequela.knowledge.rules import extract_report
 from sequela.seal import seal, unseal
 from sequela.training.collection import collect_predictions
+from sequela.training.preparation import prepare
 from sequela.training.project import Project
 from sequela.training.run import Run
 from sequela.training.stages import train_all
@@ -123,6 +124,12 @@ def test_runs_of_other_images_than_stand_there_are_named(work: Path) -> None:
 def test_a_folder_in_which_nothing_was_finished_is_refused(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="nothing to verify"):
         verify(tmp_path)
+
+
+def test_an_encoder_that_a_kill_left_without_a_seal_gets_one(work: Path, trained: Project) -> None:
+    (work / "text-encoder" / "seal.json").unlink()
+    prepare(replace(trained, work=work))
+    assert "work/text-encoder" in verify(work).sealed
 
 
 def test_a_run_that_is_made_anew_is_sealed_anew(work: Path, trained: Project) -> None:
