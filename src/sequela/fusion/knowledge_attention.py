@@ -35,9 +35,10 @@ class FoldedAttention(nn.Module):
         super().__init__()
         self.heads, self.width = heads, dim // heads
         self.query = nn.Linear(dim, dim)
-        # A bias of the keys would add the same to all scores of a query.
+        # A bias of the keys would add the same to all scores of a query; one of the values would
+        # add the same to all that is gathered, which the bias of what comes out does.
         self.key = nn.Linear(feature, dim, bias=False)
-        self.value = nn.Linear(feature, dim)
+        self.value = nn.Linear(feature, dim, bias=False)
         self.out = nn.Linear(dim, dim)
 
     def forward(
@@ -66,7 +67,7 @@ class FoldedAttention(nn.Module):
         by_head = rearrange(found, "p (q h) f -> h (p q) f", h=self.heads)
         weight = rearrange(self.value.weight, "(h w) f -> h f w", h=self.heads)
         gathered = rearrange(by_head @ weight, "h (p q) w -> p q (h w)", p=len(queries))
-        out: Tensor = self.out(gathered + self.value.bias)
+        out: Tensor = self.out(gathered)
         return out
 
     def folds(self, count: int) -> bool:
@@ -98,7 +99,7 @@ class FoldedAttention(nn.Module):
         closed = query.new_zeros(shown.shape).masked_fill_(~shown, NEVER)[:, None]
         found = F.scaled_dot_product_attention(query, key, value, attn_mask=closed)
         gathered = rearrange(found, "p h q w -> p q (h w)")
-        out: Tensor = self.out(gathered + self.value.bias)
+        out: Tensor = self.out(gathered)
         return out
 
     def folded(
