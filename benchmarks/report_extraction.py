@@ -25,6 +25,7 @@ from pathlib import Path
 import polars as pl
 
 from sequela.knowledge.evidence import supported
+from sequela.knowledge.reading import shown
 from sequela.knowledge.rules import extract_report
 from sequela.knowledge.schema import FIELDS, MINIMUM_LENGTH, UNKNOWN, StructuredReport
 
@@ -34,11 +35,11 @@ SHOWN = [name for name in FIELDS if name != "remark"]
 
 def unsupported(report: StructuredReport, text: str) -> int:
     """Values whose words are not in the report at their place, or do not say the value."""
-    wrong = 0
+    wrong, text = 0, shown(text)
     for finding in report.known:
         words = finding.evidence.words if finding.evidence else ""
         verbatim = finding.evidence and text[finding.evidence.start : finding.evidence.end] == words
-        checked = supported(finding.field, finding.value, words[:300], text, text)
+        checked = supported(finding.field, finding.value, words[:300], text)
         wrong += not (verbatim and (checked.known or len(words) > 300))
     return wrong
 

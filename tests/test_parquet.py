@@ -6,7 +6,7 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from sequela import parquet
+from sequela import memory, parquet
 from sequela.errors import DataError, ResourceLimitError
 from sequela.parquet import parquet_metadata, read_parquet
 
@@ -42,6 +42,18 @@ def test_what_a_file_declares_is_checked_before_it_is_decoded(
     monkeypatch.setattr(pl, "read_parquet", None)
     with pytest.raises(ResourceLimitError, match="2 rows of 2 columns"):
         read_parquet(path)
+
+
+def test_a_few_bytes_that_fill_the_memory_are_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bomb = tmp_path / "bomb.parquet"
+    pl.DataFrame({"a": [0] * 1_000_000}).write_parquet(bomb)
+    assert bomb.stat().st_size < 20_000
+    monkeypatch.setattr(memory, "machine_memory", lambda: 7_999_999)
+    monkeypatch.setattr(pl, "read_parquet", None)
+    with pytest.raises(ResourceLimitError, match=r"bomb\.parquet takes about 0\.0 GB"):
+        read_parquet(bomb)
 
 
 def test_a_file_without_a_footer_has_no_metadata(tmp_path: Path) -> None:

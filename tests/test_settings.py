@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import time
 from pathlib import Path
 
 import pytest
@@ -87,3 +88,25 @@ def test_a_section_is_read_alone_and_the_others_are_left_to_their_commands(tmp_p
     with pytest.raises(UsageError) as caught:
         read_section("train", Train, path)
     assert caught.value.items == ("epoch: unknown setting; did you mean epochs?",)
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("a: " + "[" * 5000, "nested too deeply"),
+        ("a: &x [*x]\n", "nested too deeply"),
+        (
+            "b0: &b0 [1, 1]\n"
+            + "".join(f"b{n}: &b{n} [*b{n - 1}, *b{n - 1}]\n" for n in range(1, 40)),
+            "so often",
+        ),
+        ("a: 1 # " + "x" * (256 << 10), "larger than 256 KiB"),
+    ],
+    ids=["nested", "in itself", "doubling", "long"],
+)
+def test_yaml_made_to_fill_memory_or_time_is_refused(text: str, told: str, tmp_path: Path) -> None:
+    (tmp_path / "c.yaml").write_text(text)
+    began = time.process_time()
+    with pytest.raises(UsageError, match=told):
+        read_settings(Settings, tmp_path / "c.yaml")
+    assert time.process_time() - began < 5

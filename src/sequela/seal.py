@@ -57,7 +57,7 @@ def broken_seals(folder: Path) -> tuple[str, ...]:
 def _read(folder: Path) -> dict[str, Any]:
     try:
         sealed = json.loads((folder / SEAL).read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise DataError(
             f"{folder.name} has no {SEAL} that can be read: it was not finished, or not here",
             hint="run the command that makes the folder again: it goes on where it stood",

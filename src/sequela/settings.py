@@ -12,6 +12,8 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from sequela.errors import UsageError
 
+_MOST_BYTES, _MOST_VALUES = 256 << 10, 100_000
+
 
 class Settings(BaseModel):
     """A frozen part of the configuration; an unknown key is an error."""
@@ -90,11 +92,17 @@ def validated(kind: type[SettingsT], values: Mapping[str, Any], *, where: str) -
 
 def _read_yaml(path: Path) -> dict[str, Any]:
     try:
+        if path.stat().st_size > _MOST_BYTES:
+            raise _too_much(path, f"is larger than {_MOST_BYTES >> 10} KiB")
         values = yaml.safe_load(path.read_text(encoding="utf-8"))
+        if _size(values, {}) > _MOST_VALUES:
+            raise _too_much(path, "says a few values so often that they fill the memory")
     except FileNotFoundError:
         raise UsageError(
             f"there is no configuration file {path.name}", hint="write one with `sequela init`"
         ) from None
+    except RecursionError:
+        raise _too_much(path, "is nested too deeply") from None
     except yaml.YAMLError as error:
         line = getattr(getattr(error, "problem_mark", None), "line", -1) + 1
         raise UsageError(
@@ -112,6 +120,26 @@ def _read_yaml(path: Path) -> dict[str, Any]:
             f"{path.name} should hold `section:` blocks, found a {type(values).__name__}"
         )
     return values
+
+
+def _too_much(path: Path, what: str) -> UsageError:
+    return UsageError(
+        f"{path.name} {what}", hint="see what wrote it: no configuration needs as much"
+    )
+
+
+def _size(value: object, known: dict[int, int]) -> int:
+    """How many values there are if each alias is written out; an alias in itself never ends."""
+    if not isinstance(value, dict | list):
+        return 1
+    if id(value) in known:
+        if not known[id(value)]:
+            raise RecursionError
+        return known[id(value)]
+    known[id(value)] = 0
+    inside = value.values() if isinstance(value, dict) else value
+    known[id(value)] = 1 + sum(_size(each, known) for each in inside)
+    return known[id(value)]
 
 
 def _apply(values: dict[str, Any], override: str) -> None:

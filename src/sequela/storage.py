@@ -2,20 +2,32 @@
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import hashlib
 import json
 import os
 import re
 import shutil
+import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TextIO
 
-from sequela.errors import LockedError, ResourceLimitError, SequelaError, StorageError
+from sequela.errors import (
+    DiskFullError,
+    LockedError,
+    ResourceLimitError,
+    SequelaError,
+    StorageError,
+)
 
 _CHUNK = 1 << 20
-_OUT_OF_SPACE = {28, 122}  # ENOSPC, EDQUOT
+_OUT_OF_SPACE = {errno.ENOSPC, errno.EDQUOT}
+_OF_DISKS = {*_OUT_OF_SPACE, errno.EIO, errno.EROFS}
+_LITTER = ".tmp" + "[0-9A-Za-z]" * 6
+_GLANCE = 0.2  # seconds; `require_free` of another process holds a lock for an instant
 _OWNER_ALONE, _OWNER_ALONE_FOLDER = 0o600, 0o700
 
 
@@ -100,18 +112,28 @@ def disk_failures(what: str) -> Iterator[None]:
         raise
     except Exception as error:
         number = _disk_error(error)
-        if number in _OUT_OF_SPACE:
-            raise ResourceLimitError(
-                f"no space left on the disk while writing {what}",
-                hint="free some space, or choose another folder with --work, and run it again",
-            ) from error
         if number is not None:
-            raise StorageError(
-                f"the disk refused while writing {what}: {os.strerror(number)}",
-                hint="look at the disk and the folder's permissions, and run it again; what was "
-                "finished before is whole",
-            ) from error
+            raise _refusal(number, what) from error
         raise
+
+
+def disk_refusal(error: Exception) -> SequelaError | None:
+    """The sentence for a disk that failed or is full, wherever it was; None for what else it is."""
+    number = _disk_error(error)
+    return _refusal(number, "what this command makes") if number in _OF_DISKS else None
+
+
+def _refusal(number: int, what: str) -> SequelaError:
+    if number in _OUT_OF_SPACE:
+        return DiskFullError(
+            f"no space left on the disk while writing {what}",
+            hint="free some space, or choose another folder with --work, and run it again",
+        )
+    return StorageError(
+        f"the disk refused while writing {what}: {os.strerror(number)}",
+        hint="look at the disk and the folder's permissions, and run it again; what was "
+        "finished before is whole",
+    )
 
 
 def _disk_error(error: Exception) -> int | None:
@@ -141,12 +163,17 @@ def _held(temporary: Path, name: str) -> Iterator[None]:
         os.close(handle)
 
 
-def _locked(handle: int) -> bool:
-    try:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    return True
+def _locked(handle: int, kind: int = fcntl.LOCK_EX, patience: float = 0.0) -> bool:
+    until = time.monotonic() + patience
+    while True:
+        try:
+            fcntl.flock(handle, kind | fcntl.LOCK_NB)
+        except BlockingIOError:
+            if time.monotonic() >= until:
+                return False
+            time.sleep(_GLANCE / 4)
+        else:
+            return True
 
 
 def _is_at(handle: int, path: Path) -> bool:
@@ -194,26 +221,61 @@ def _blocks(part: str | bytes | Path) -> Iterable[bytes]:
 
 
 @contextmanager
-def owned(folder: Path) -> Iterator[Path]:
+def owned(folder: Path, name: str = "") -> Iterator[Path]:
     """The folder, held by this process alone until the block ends.
 
-    The kernel drops the lock with the process, so a killed run leaves none behind.
+    The kernel drops the lock with the process, so a killed run leaves none behind. What it does
+    leave, half a file of safetensors under a name of its own, is removed.
+
+    Args:
+        folder: Made if absent.
+        name: A part of the work in the folder that is held on its own; all of it if empty.
 
     Raises:
         LockedError: If another process holds it.
     """
     make_folder(folder)
-    with (folder / ".lock").open("a+") as file:
-        if not _locked(file.fileno()):
-            file.seek(0)
-            raise LockedError(
-                f"another process ({file.read().strip() or 'unknown'}) works in {folder.name}",
-                hint="wait for it to end, or choose another folder",
-            )
-        file.truncate(0)
-        file.write(f"process {os.getpid()}")
-        file.flush()
+    with _lock_file(folder, name).open("a+") as file:
+        if not _locked(file.fileno(), patience=_GLANCE):
+            raise _held_by_another(file, folder, name)
+        with disk_failures(folder.name):
+            file.truncate(0)
+            os.write(file.fileno(), f"process {os.getpid()}".encode())
+            for litter in () if name else folder.glob(_LITTER):
+                litter.unlink(missing_ok=True)
         yield folder
+
+
+def require_free(folder: Path, names: Iterable[str] = ("",)) -> None:
+    """Refuse, before anything slow is begun, work that another process has under way.
+
+    Args:
+        folder: As `owned`; it need not be there, and is not made.
+        names: As `owned`, each.
+
+    Raises:
+        LockedError: If another process holds one of them.
+    """
+    for name in names:
+        path = _lock_file(folder, name)
+        if path.exists():
+            with path.open() as file:
+                if not _locked(file.fileno(), fcntl.LOCK_SH):
+                    raise _held_by_another(file, folder, name)
+
+
+def _lock_file(folder: Path, name: str) -> Path:
+    return folder / (f".{name}.lock" if name else ".lock")
+
+
+def _held_by_another(file: TextIO, folder: Path, name: str) -> LockedError:
+    file.seek(0)
+    process = file.read().strip() or "unknown"
+    what = f"on {name} in {folder.name}" if name else f"in {folder.name}"
+    return LockedError(
+        f"another process ({process}) works {what}",
+        hint="wait for it to end and run it again, or choose another folder with --work",
+    )
 
 
 def require_space(folder: Path, needed: int) -> None:

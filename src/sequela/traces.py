@@ -1,14 +1,21 @@
-"""Whether a value stands anywhere in files: plain, encoded, packed, or in a table's cells."""
+"""Whether a value stands anywhere in files: plain, encoded, packed, or in a table's cells.
+
+Packed things are opened in each other: a picture in a page, a table in an archive.
+"""
 
 from __future__ import annotations
 
 import base64
-import gzip
+import binascii
 import io
+import json
 import re
+import tempfile
 import zipfile
 import zlib
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
+from html import escape
 from pathlib import Path
 from urllib.parse import quote
 
@@ -19,6 +26,8 @@ from sequela.parquet import read_parquet
 
 _MOST_UNPACKED = 64 << 20
 _ZLIB = re.compile(rb"\x78[\x01\x5e\x9c\xda]")
+_DATA = re.compile(rb"base64,([A-Za-z0-9+/]{8,})")
+_DEEPEST = 4
 
 
 def forms(value: str) -> Mapping[str, tuple[bytes, ...]]:
@@ -38,6 +47,7 @@ def forms(value: str) -> Mapping[str, tuple[bytes, ...]]:
         "base64": (*aligned, *(text.translate(_URL_SAFE) for text in aligned)),
         "URL": tuple({quote(value, safe="").encode(), value.replace(" ", "+").encode()} - {plain}),
         "UTF-16": (value.encode("utf-16-le"), value.encode("utf-16-be")),
+        "escaped": tuple({escape(value).encode(), json.dumps(value)[1:-1].encode()} - {plain}),
     }
 
 
@@ -56,16 +66,21 @@ def traces(folder: Path, values: Iterable[str]) -> Iterator[tuple[str, str]]:
         name = path.relative_to(folder).as_posix()
         if found := _found(name.encode("utf-8", "surrogateescape"), wanted):
             yield name, f"{found}, in its name"
-        if path.is_file():
-            for content, how in _contents(path):
-                if found := _found(content, wanted):
-                    yield name, found + how
-                    break
+        if path.is_file() and (found := _first(path.read_bytes(), wanted)):
+            yield name, found
 
 
 def traced(text: str, values: Iterable[str]) -> str:
     """The form in which a text gives one of the values away, or nothing."""
-    return _found(text.encode("utf-8", "surrogateescape"), [forms(value) for value in values])
+    content = text.encode("utf-8", "surrogateescape")
+    return _first(content, [forms(value) for value in values])
+
+
+def _first(content: bytes, wanted: Iterable[Mapping[str, tuple[bytes, ...]]]) -> str:
+    for inside, how in _contents(content):
+        if found := _found(inside, wanted):
+            return found + how
+    return ""
 
 
 def _found(content: bytes, wanted: Iterable[Mapping[str, tuple[bytes, ...]]]) -> str:
@@ -76,39 +91,60 @@ def _found(content: bytes, wanted: Iterable[Mapping[str, tuple[bytes, ...]]]) ->
     return ""
 
 
-def _contents(path: Path) -> Iterator[tuple[bytes, str]]:
-    """What a file holds, as it is and unpacked."""
-    content = path.read_bytes()
+def _contents(content: bytes, depth: int = 0) -> Iterator[tuple[bytes, str]]:
+    """Some bytes as they are, and all that is packed in them."""
     yield content, ""
+    if depth == _DEEPEST:
+        return
+    for packed, how in _packed(content):
+        for inside, deeper in _contents(packed, depth + 1):
+            yield inside, how + deeper
+
+
+def _packed(content: bytes) -> Iterator[tuple[bytes, str]]:
     if content.startswith(b"PAR1"):
-        yield from _cells(path)
+        yield from _cells(content)
     elif content.startswith(b"PK"):
         yield from _members(content)
     elif content.startswith(b"\x1f\x8b"):
-        with gzip.GzipFile(fileobj=io.BytesIO(content)) as file:
-            yield file.read(_MOST_UNPACKED), ", zipped"
+        yield _inflated(content, 16 + zlib.MAX_WBITS), ", zipped"
+    elif content[128:132] == b"DICM":
+        end = 144 + int.from_bytes(content[140:144], "little")
+        yield _inflated(content[end:], -zlib.MAX_WBITS), ", deflated"
+    whole = memoryview(content)
     for start in _ZLIB.finditer(content):
-        try:
-            unpacked = zlib.decompressobj().decompress(content[start.start() :], _MOST_UNPACKED)
-        except zlib.error:
-            continue
-        yield unpacked, ", zipped"
+        yield _inflated(whole[start.start() :], zlib.MAX_WBITS), ", zipped"
+    for match in _DATA.finditer(content):
+        with suppress(binascii.Error):
+            yield base64.b64decode(match[1] + b"==="), ", in a page"
 
 
-def _cells(path: Path) -> Iterator[tuple[bytes, str]]:
+def _inflated(content: bytes | memoryview, window: int) -> bytes:
+    """What was deflated there, as far as it goes; nothing where nothing was."""
     try:
+        return zlib.decompressobj(window).decompress(content, _MOST_UNPACKED)
+    except zlib.error:
+        return b""
+
+
+def _cells(content: bytes) -> Iterator[tuple[bytes, str]]:
+    with suppress(DataError, ResourceLimitError), tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "table.parquet"
+        path.write_bytes(content)
         table = read_parquet(path)
-    except (DataError, ResourceLimitError):
-        return
-    flat = [name for name, kind in table.schema.items() if not kind.is_nested()]
-    yield (
-        table.select(pl.col(flat).cast(pl.String, strict=False)).write_csv().encode(),
-        ", in a cell",
-    )
+        nested = [name for name, kind in table.schema.items() if kind.is_nested()]
+        texts = (
+            "\n".join(map(repr, table[name].to_list()))
+            if name in nested
+            else "\n".join(table[name].cast(pl.String, strict=False).drop_nulls().to_list())
+            for name in table.columns
+        )
+        yield "\n".join(texts).encode("utf-8", "surrogateescape"), ", in a cell"
 
 
 def _members(content: bytes) -> Iterator[tuple[bytes, str]]:
-    with zipfile.ZipFile(io.BytesIO(content)) as archive:
+    with suppress(zipfile.BadZipFile), zipfile.ZipFile(io.BytesIO(content)) as archive:
         for member in archive.infolist():
+            yield member.filename.encode(), ", in an archive"
             if member.file_size <= _MOST_UNPACKED:
                 yield archive.read(member), ", zipped"

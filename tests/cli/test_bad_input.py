@@ -149,8 +149,10 @@ def test_hostile_files_are_set_aside_by_an_import(
     said = speak("import", "dicom", "scans", "--out", "cohort")
     require_decent(said, 0)
     report = pl.read_csv(tmp_path / "cohort" / "import-report.csv")
-    named = {Path(name).stem for name in report["file"]}
+    known = pl.read_csv(tmp_path / "cohort-pseudonyms-files.csv")
+    named = {Path(name).stem for name in known["file"]}
     assert named >= {"unknown-side", "unknown-view", "empty", "not-dicom"}
+    assert set(report["file"]) == set(known["name"])
     assert len(pl.read_csv(tmp_path / "cohort" / "images.csv")) >= 1
 
 

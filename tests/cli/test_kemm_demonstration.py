@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import yaml
 
-from sequela.cli.kemm_demonstration import _RIVALS, _signatures, verdict
+from sequela.cli.kemm_demonstration import _RIVALS, signatures, verdict
 from sequela.cli.words import packaged
 from sequela.encoders.frozen_text import WIDTH
 from sequela.knowledge.background import CANCER_TYPES
-from sequela.training.study import StudySettings
+from sequela.training.study_file import StudySettings
 
 
 def test_the_study_of_the_demo_runs_kemm_its_controls_and_the_rows_on_top() -> None:
@@ -19,9 +19,9 @@ def test_the_study_of_the_demo_runs_kemm_its_controls_and_the_rows_on_top() -> N
 
 
 def test_signatures_live_in_the_space_of_the_claims() -> None:
-    signatures = _signatures()
-    assert tuple(signatures) == CANCER_TYPES
-    assert all(each.shape[0] > 0 and each.shape[1] == WIDTH for each in signatures.values())
+    found = signatures()
+    assert tuple(found) == CANCER_TYPES
+    assert all(each.shape[0] > 0 and each.shape[1] == WIDTH for each in found.values())
 
 
 def test_a_control_is_told_with_its_interval_and_whoever_is_ahead() -> None:

@@ -2,18 +2,26 @@
 
 from __future__ import annotations
 
+import json
+import sys
 from pathlib import Path
 
 import polars as pl
 import pytest
+import yaml
 from pydicom import Dataset, dcmread
 from spoken import speak
 
+from sequela.knowledge.reading import shown
 from sequela.traces import traced, traces
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "knowledge"))
+
+from stub_server import serving
 
 CANARIES = {
     "name": "Canaryname^Jane",
-    "place": "17 Canarystreet",
+    "place": "17 Canary Street",
     "date": "19471104",
     "telephone": "+31-20-5550147",
     "fax": "+31-20-5550148",
@@ -31,6 +39,16 @@ CANARIES = {
     "photograph": "canary-face.jpg",
     "other number": "1.2.826.0.1.4711.4711.1",
 }
+
+
+NOTE = (
+    "Patient name: {name}, {place}. Date of birth: {date}. Tel {telephone}, fax {fax}, {e-mail}. "
+    "SSN: {social security}. MRN: {record number}. Health plan: {health plan}. Account: {account}. "
+    "Licence: {licence}. Vehicle: {vehicle}. Device: {device}. {URL} from {IP address}. "
+    "Fingerprint: {biometric}. Photo: {photograph}. Case: {other number}. "
+    "Ductal carcinoma of the left breast, grade 2, tumour size 2.1 cm, pT2 N0 MX, margins free."
+)
+"""As hospitals write them: behind labels, or of a form of their own."""
 
 
 def plant(path: Path) -> None:
@@ -54,8 +72,12 @@ def plant(path: Path) -> None:
     dataset.save_as(path)
 
 
+SOUGHT = (*CANARIES.values(), "Canaryname", "canary.example", "CANARY-")
+"""The values, and parts of them that a vocabulary or a page might keep."""
+
+
 def assert_silent(text: str) -> None:
-    assert traced(text, CANARIES.values()) == ""
+    assert traced(text, SOUGHT) == ""
 
 
 @pytest.fixture
@@ -72,27 +94,54 @@ def planted(copied: Path) -> Path:
     patients = pl.read_csv(copied / "patients.csv", infer_schema=False)
     extra = [pl.lit(value).alias(kind) for kind, value in CANARIES.items()]
     patients.with_columns(extra).write_csv(copied / "patients.csv")
+    texts = pl.read_csv(copied / "texts.csv", infer_schema=False)
+    kept = pl.col("text_id").cum_count().over("patient_id") > 1
+    note = pl.concat_str(pl.lit(NOTE.format(**CANARIES)), pl.col("text"), separator="\n")
+    known = texts["patient_id"].unique().sort()[::8]  # a canary of everybody's would be a word
+    chosen = pl.col("patient_id").is_in(known.to_list())
+    texts.with_columns(
+        text=pl.when(chosen).then(note).otherwise("text"),
+        kind=pl.when(chosen & ~kept).then(pl.lit("pathology report")).otherwise("kind"),
+    ).write_csv(copied / "texts.csv")
+    manifest = yaml.safe_load((copied / "cohort.yaml").read_text())
+    (copied / "cohort.yaml").write_text(yaml.safe_dump({**manifest, "synthetic": False}))
     return copied
 
 
 def test_no_canary_leaves_by_the_walk(planted: Path) -> None:
     assert len(list(traces(planted, CANARIES.values()))) > 10
-    for words in (
-        ("check", planted),
-        ("audit", planted),
-        ("prepare", planted),
-        ("train", planted, "-v", "resnet50", "-v", "cox-clinical"),
-        ("predict", planted),
-        ("evaluate", planted),
-        ("explain", planted, "--variant", "resnet50"),
-        ("knowledge", "refine", planted),
-        ("report", planted),
-    ):
-        said = speak(*words)
-        assert said.code == 0 or words[0] in ("audit", "knowledge"), said.all
-        assert_silent(said.all)
+    with serving("good") as (url, stub):
+        for words in (
+            ("check", planted),
+            ("audit", planted),
+            ("prepare", planted),
+            ("pretrain", planted),
+            ("train", planted, "-v", "lumin", "-v", "cox-text"),
+            ("predict", planted),
+            ("evaluate", planted),
+            ("explain", planted, "--variant", "lumin"),
+            ("knowledge", "refine", planted),
+            ("knowledge", "review", planted, "--out", planted / "work" / "review.csv"),
+            ("knowledge", "refine", planted, "--model", "stub", "--url", url, "--until", 9999),
+            ("knowledge", "review", planted, "--out", planted / "work" / "again.csv"),
+            ("report", planted),
+        ):
+            said = speak(*words)
+            assert said.code == 0 or words[0] == "audit", said.all
+            assert_silent(said.all)
     assert (planted / "work" / "report.html").exists()
-    assert list(traces(planted / "work", CANARIES.values())) == []
+    assert list(traces(planted / "work", SOUGHT)) == []
+    assert len(stub.requests) > 1
+    assert_silent(json.dumps(stub.requests))
+    assert json.dumps(stub.requests).count("Ductal carcinoma") == len(stub.requests)
+
+
+def test_a_prompt_shows_no_identifier_of_any_class() -> None:
+    note = NOTE.format(**CANARIES)
+    parts = ("Canaryname", "Jane", "Canary", "4711", "5550147", "31-20", "example", "947", "FINGER")
+    assert all(part in note for part in parts)
+    assert [part for part in (*CANARIES.values(), *parts) if part in shown(note)] == []
+    assert "pT2 N0 MX" in shown(note)
 
 
 def test_no_canary_leaves_by_an_import(simulated: Path, tmp_path: Path) -> None:
@@ -105,11 +154,10 @@ def test_no_canary_leaves_by_an_import(simulated: Path, tmp_path: Path) -> None:
     said = speak("import", "dicom", source, "--out", tmp_path / "cohort")
     assert said.code == 0, said.all
     assert_silent(said.all)
-    tables = [path for path in (tmp_path / "cohort").iterdir() if path.is_file()]
-    assert {"patients.csv", "exams.csv", "images.csv"} <= {path.name for path in tables}
-    for path in tables:
-        if path.name != "import-report.csv":  # it names files as their folder does
-            assert_silent(path.read_text())
+    tables = {path.name for path in (tmp_path / "cohort").iterdir() if path.is_file()}
+    assert tables >= {"patients.csv", "exams.csv", "images.csv", "import-report.csv"}
+    assert len(list((tmp_path / "cohort").rglob("*.dcm"))) == 4
+    assert list(traces(tmp_path / "cohort", SOUGHT)) == []
 
 
 def test_no_canary_is_in_a_deidentified_copy(simulated: Path, tmp_path: Path) -> None:
@@ -124,5 +172,5 @@ def test_no_canary_is_in_a_deidentified_copy(simulated: Path, tmp_path: Path) ->
     assert said.code == 0, said.all
     assert "3 file(s) copied" in said.out
     assert_silent(said.all)
-    assert list(traces(out, CANARIES.values())) == []
+    assert list(traces(out, SOUGHT)) == []
     assert len(list(out.rglob("*.dcm"))) == 3

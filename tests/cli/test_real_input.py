@@ -27,7 +27,7 @@ def answered(*words: object) -> dict[str, object]:
 @pytest.fixture
 def mammograms(shared_data: Path, tmp_path: Path) -> Path:
     cohort = tmp_path / "mammograms"
-    told = answered("import", "pictures", shared_data / "mammograms", "--out", cohort)
+    told = answered("import", "pictures", shared_data / "mammograms", "--out", cohort, "--keep-ids")
     assert told["counts"] == {"patients": 2, "exams": 2, "images": 4}
     assert answered("check", cohort)["errors"] == 0
     return cohort

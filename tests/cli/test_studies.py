@@ -33,7 +33,11 @@ entries:
 
 
 def hashes(folder: Path) -> dict[str, str]:
-    files = (path for path in sorted(folder.rglob("*")) if path.is_file() and path.name != ".lock")
+    files = (
+        path
+        for path in sorted(folder.rglob("*"))
+        if path.is_file() and not path.name.endswith(".lock")
+    )
     return {str(path.relative_to(folder)): fingerprint(path) for path in files}
 
 

@@ -6,7 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from sequela.encoders.pathway import Membership, PathwayEncoder
+from sequela.encoders.pathway import Membership, PathwayEncoder, alpha_dropout
 
 GENES = [f"G{number}" for number in range(30)]
 SETS = {
@@ -26,12 +26,7 @@ class Loop(nn.Module):
         super().__init__()
         self.columns = packed.membership.genes
         self.first, self.second = nn.ModuleList(), nn.ModuleList()
-        weights = iter(packed.first.split(packed.lengths))
-        rows = [
-            row
-            for start, end, size in packed.blocks
-            for row in next(weights).view(end - start, size, packed.hidden)
-        ]
+        rows = [row for block in packed.first for row in block]
         for place, columns in enumerate(self.columns):
             first = nn.Linear(len(columns), packed.hidden)
             second = nn.Linear(packed.hidden, packed.second.shape[2])
@@ -78,7 +73,8 @@ def test_it_equals_the_loop_in_values_and_gradients() -> None:
         torch.testing.assert_close(encoder.first_bias.grad[place], first.bias.grad)  # type: ignore[index]
         torch.testing.assert_close(encoder.second.grad[place].T, second.weight.grad)  # type: ignore[index]
     total = sum(float(first.weight.grad.square().sum()) for first in loop.first)  # type: ignore[union-attr,operator]
-    torch.testing.assert_close(float(encoder.first.grad.square().sum()), total)  # type: ignore[union-attr]
+    ours = sum(float(block.grad.square().sum()) for block in encoder.first)  # type: ignore[union-attr]
+    torch.testing.assert_close(ours, total)
 
 
 def test_weights_of_padding_stay_zero() -> None:
@@ -88,7 +84,8 @@ def test_weights_of_padding_stay_zero() -> None:
     optimizer = torch.optim.AdamW(encoder.parameters(), lr=0.1)
     encoder(torch.randn(4, 30), torch.ones(4, 30, dtype=torch.bool))[0].sum().backward()
     optimizer.step()
-    assert (encoder.first[padding] == 0).all()
+    weights = torch.cat([block.flatten(0, 1) for block in encoder.first])
+    assert (weights[padding] == 0).all()
 
 
 def test_a_set_is_there_if_one_of_its_genes_was_measured_and_others_do_not_matter() -> None:
@@ -109,3 +106,20 @@ def test_a_patient_alone_equals_the_patient_in_a_batch() -> None:
     together = encoder(genes, mask)[0]
     alone = torch.cat([encoder(genes[i : i + 1], mask[i : i + 1])[0] for i in range(3)])
     torch.testing.assert_close(together, alone)
+
+
+def test_alpha_dropout_is_pytorchs_in_what_it_drops_to_and_keeps_mean_and_variance() -> None:
+    torch.manual_seed(0)
+    state = F.selu(torch.randn(400_000, dtype=torch.float64)).requires_grad_()
+    found = alpha_dropout(state, 0.25)
+    theirs = F.alpha_dropout(state, 0.25, training=True)
+    low, low_of_theirs = found.min(), theirs.min()
+    torch.testing.assert_close(low, low_of_theirs)
+    assert abs(float((found == low).double().mean()) - 0.25) < 0.005
+    kept = found > low
+    scale = torch.autograd.grad(found.sum(), state)[0]
+    assert (scale[~kept] == 0).all()
+    torch.testing.assert_close(found.detach().mean(), state.detach().mean(), atol=0.01, rtol=0)
+    torch.testing.assert_close(found.detach().var(), state.detach().var(), atol=0.01, rtol=0)
+    both = kept & (theirs > low_of_theirs)
+    torch.testing.assert_close(found[both], theirs[both])

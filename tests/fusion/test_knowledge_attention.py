@@ -1,4 +1,4 @@
-"""The folded, chunked attention is the plain one, in values and gradients."""
+"""Folded or projected, attention is the textbook's, in values and gradients."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from sequela.fusion.knowledge_attention import FoldedAttention, gather
+from sequela.fusion.knowledge_attention import FoldedAttention
 
 
 def plain(attention: FoldedAttention, queries: Tensor, values: Tensor, mask: Tensor) -> Tensor:
@@ -29,7 +29,8 @@ def plain(attention: FoldedAttention, queries: Tensor, values: Tensor, mask: Ten
 
 
 @pytest.fixture
-def attention() -> FoldedAttention:
+def attention(monkeypatch: pytest.MonkeyPatch) -> FoldedAttention:
+    monkeypatch.setattr("sequela.fusion.knowledge_attention.FEW", 0)
     torch.manual_seed(0)
     return FoldedAttention(dim=16, feature=24, heads=4)
 
@@ -41,17 +42,19 @@ def bags(*sizes: int, feature: int = 24) -> tuple[Tensor, Tensor]:
     return torch.randn(len(sizes), longest, feature) * mask[:, :, None], mask
 
 
+@pytest.mark.parametrize(("count", "folds"), [(3, True), (5, False)])
 @pytest.mark.parametrize("sizes", [(1,), (7, 1, 0, 5), (9000, 4097)])
-def test_it_equals_the_plain_form_in_values_and_gradients(
-    attention: FoldedAttention, sizes: tuple[int, ...]
+def test_it_equals_the_textbook_in_values_and_gradients(
+    attention: FoldedAttention, sizes: tuple[int, ...], count: int, folds: bool
 ) -> None:
+    assert attention.folds(count) == folds
     values, mask = bags(*sizes)
-    queries = torch.randn(len(sizes), 5, 16)
+    queries = torch.randn(len(sizes), count, 16)
     results = []
     for form in (attention, lambda *inputs: plain(attention, *inputs)):
         q, v = queries.clone().requires_grad_(), values.clone().requires_grad_()
         attention.zero_grad()
-        out = form(q, v, mask)
+        out = form(q, v, mask) * mask.any(dim=1)[:, None, None]
         (out * torch.linspace(-1, 1, out.numel()).view_as(out)).sum().backward()
         weights = [p.grad for p in (attention.key.weight, attention.value.weight)]
         results.append([out, q.grad, v.grad, *(torch.as_tensor(w).clone() for w in weights)])
@@ -59,23 +62,32 @@ def test_it_equals_the_plain_form_in_values_and_gradients(
         torch.testing.assert_close(folded, textbook, rtol=1e-4, atol=1e-5)
 
 
-def test_chunks_change_nothing() -> None:
-    values, mask = bags(50, 3)
-    queries = torch.randn(2, 4, 24, dtype=torch.float64)
-    whole = gather(queries, values.double(), mask, chunk=64)
-    torch.testing.assert_close(gather(queries, values.double(), mask, chunk=7), whole)
+@pytest.mark.parametrize("heads", [1, 4])
+def test_an_adapter_is_a_layer_before_it(heads: int) -> None:
+    torch.manual_seed(0)
+    attention, adapter = FoldedAttention(16, 16, heads), torch.nn.Linear(24, 16)
+    values, mask = bags(40, 0, 3)
+    queries = torch.randn(3, 5, 16)
+    results = []
+    for form in (
+        attention(queries, values, mask, adapter=adapter),
+        plain(attention, queries, torch.relu(adapter(values)), mask),
+    ):
+        found = form * mask.any(dim=1)[:, None, None]
+        weights = [adapter.weight, adapter.bias, attention.key.weight, attention.value.weight]
+        results.append([found, *torch.autograd.grad(found.square().sum(), weights)])
+    for folded, textbook in zip(*results, strict=True):
+        torch.testing.assert_close(folded, textbook, rtol=1e-4, atol=1e-5)
 
 
-def test_gradients_are_those_of_differences() -> None:
-    values, mask = bags(6, 2, feature=3)
-    queries = torch.randn(2, 2, 3, dtype=torch.float64, requires_grad=True)
-    inputs = (queries, values.double().requires_grad_(), mask, 4)
-    assert torch.autograd.gradcheck(gather, inputs)
-
-
-def test_a_hundred_thousand_patches_equal_the_plain_form(attention: FoldedAttention) -> None:
+@pytest.mark.parametrize("count", [3, 8])
+def test_a_hundred_thousand_patches_equal_the_textbook(
+    monkeypatch: pytest.MonkeyPatch, attention: FoldedAttention, count: int
+) -> None:
+    """In one piece, and in many."""
+    monkeypatch.setattr("sequela.fusion.gathering.HELD", 2**18)
     values, mask = bags(100_000)
-    queries = torch.randn(1, 3, 16)
+    queries = torch.randn(1, count, 16)
     with torch.no_grad():
         torch.testing.assert_close(
             attention(queries, values, mask),
@@ -83,12 +95,6 @@ def test_a_hundred_thousand_patches_equal_the_plain_form(attention: FoldedAttent
             atol=1e-5,
             rtol=1e-5,
         )
-
-
-def test_large_scores_do_not_overflow() -> None:
-    values, mask = bags(20)
-    found = gather(torch.full((1, 1, 24), 1e3), values * 1e3, mask, chunk=8)
-    assert torch.isfinite(found).all()
 
 
 def test_weights_are_shares_of_the_patches_that_are_there(attention: FoldedAttention) -> None:

@@ -7,7 +7,7 @@ import pytest
 from pydicom.dataset import Dataset, FileDataset, FileMetaDataset
 from pydicom.uid import DigitalMammographyXRayImageStorageForPresentation, ExplicitVRLittleEndian
 
-from sequela.importers import dicom
+from sequela.importers import dicom, dicom_transfer
 
 VIEWS = {"CC": ("399162004", "SCT"), "MLO": ("R-10226", "SRT")}
 
@@ -73,4 +73,5 @@ def put(tmp_path: Path) -> Callable[..., Path]:
 @pytest.fixture
 def in_process(monkeypatch: pytest.MonkeyPatch, each_here: Callable[..., object]) -> None:
     """The same calls without child processes, where they are not what is tested."""
-    monkeypatch.setattr(dicom, "each", each_here)
+    for module in (dicom, dicom_transfer):
+        monkeypatch.setattr(module, "each", each_here)

@@ -6,10 +6,12 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from pydicom import Dataset
+from pydicom import Dataset, dcmread
 
 from sequela.errors import DataError, UsageError
+from sequela.importers import dicom_transfer
 from sequela.importers.dicom import import_dicom
+from sequela.traces import traces
 
 Make = Callable[..., Dataset]
 Put = Callable[[str, Dataset], Path]
@@ -23,7 +25,8 @@ def table(path: Path) -> Rows:
 
 def reasons(out: Path) -> dict[str, tuple[str, str]]:
     rows = table(out / "import-report.csv")
-    return {row["file"]: (row["status"], row["reason"]) for row in rows}
+    files = {row["name"]: row["file"] for row in table(out.parent / "cohort-pseudonyms-files.csv")}
+    return {files[row["file"]]: (row["status"], row["reason"]) for row in rows}
 
 
 @pytest.fixture
@@ -197,6 +200,57 @@ def test_files_inside_the_cohort_stay_where_they_are_and_links_are_links(
     import_dicom(inside, tmp_path / "linked", key=tmp_path / "key", transfer="link", workers=1)
     (row,) = table(tmp_path / "linked" / "images.csv")
     assert (tmp_path / "linked" / row["path"]).samefile(file)
+
+
+@pytest.mark.usefixtures("in_process")
+def test_copies_name_nobody_and_the_report_names_no_file(
+    make_header: Make, put: Put, tmp_path: Path
+) -> None:
+    file = put("Doe^Jane 19700102", make_header("MRN-4711"))
+    put("Doe^Jane raw", make_header("MRN-4711", PresentationIntentType="FOR PROCESSING"))
+    out = tmp_path / "cohort"
+    import_dicom(tmp_path / "source", out, workers=1)
+    assert list(traces(tmp_path / "source", ["Doe^Jane", "MRN-4711"]))
+    assert list(traces(out, ["Doe^Jane", "MRN-4711", "20200110"])) == []
+    (row,) = table(out / "images.csv")
+    (copy, original) = (dcmread(path) for path in (out / row["path"], file))
+    assert copy.PixelData == original.PixelData
+    assert copy.PatientID == table(out / "patients.csv")[0]["patient_id"]
+    assert list(reasons(out)) == ["Doe^Jane raw"]
+
+
+@pytest.mark.usefixtures("in_process")
+def test_links_that_lead_out_of_the_source_are_not_followed(
+    make_header: Make, put: Put, tmp_path: Path
+) -> None:
+    inside = put("one", make_header("P1"))
+    (tmp_path / "elsewhere").write_bytes(put("two", make_header("P2")).read_bytes())
+    (inside.parent / "two").unlink()
+    (inside.parent / "out").symlink_to(tmp_path / "elsewhere")
+    (inside.parent / "folder").symlink_to(tmp_path)
+    (inside.parent / "loop").symlink_to(inside.parent)
+    (inside.parent / "same").symlink_to(inside)
+    out = tmp_path / "cohort"
+    assert import_dicom(inside.parent, out, workers=1).counts["patients"] == 1
+    assert set(reasons(out)) <= {"one", "same"}
+
+
+@pytest.mark.usefixtures("in_process")
+def test_an_image_that_cannot_be_copied_is_told_and_left_out(
+    make_header: Make, put: Put, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    put("good", make_header("P1"))
+    bad = put("bad", make_header("P2"))
+
+    def failing(file: Path, *_: object) -> None:
+        if file == bad:
+            raise DataError("its pixels are broken")
+
+    monkeypatch.setattr(dicom_transfer, "write_deidentified", lambda *_, **__: None)
+    monkeypatch.setattr(dicom_transfer, "copy_unnamed", failing)
+    out = tmp_path / "cohort"
+    assert import_dicom(tmp_path / "source", out, workers=1).counts["images"] == 1
+    assert reasons(out) == {"bad": ("unreadable", "its pixels are broken")}
 
 
 @pytest.mark.usefixtures("in_process")

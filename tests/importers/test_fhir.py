@@ -15,7 +15,7 @@ from sequela.cohort.cohort import read_cohort
 from sequela.errors import DataError, ResourceLimitError, UsageError
 from sequela.importers import fhir, fhir_bundle
 from sequela.importers.fhir import import_fhir, read_record
-from sequela.importers.fhir_notes import parsed_day
+from sequela.importers.fhir_notes import Statement, notes_by_day, parsed_day
 from sequela.importers.index_dates import read_index_dates
 from sequela.workers import Done
 
@@ -135,6 +135,13 @@ def test_a_day_of_structured_fields_becomes_a_note(tmp_path: Path) -> None:
     )
 
 
+def test_a_note_says_each_value_once_and_its_headings_in_one_order() -> None:
+    day = date(2020, 1, 1)
+    said = [("Laboratory", "CEA 3"), ("Diagnosed", "a"), ("Diagnosed", "b."), ("Diagnosed", "a.")]
+    notes = notes_by_day([Statement(day, heading, words) for heading, words in said])
+    assert notes == {day: "Diagnosed: a; b. Laboratory: CEA 3."}
+
+
 def test_xml_and_json_say_the_same(tmp_path: Path) -> None:
     resources = [PATIENT, *RESOURCES]
     from_json = read_record(bundle_file(tmp_path, resources), {})
@@ -154,6 +161,7 @@ def test_nothing_that_identifies_is_written(tmp_path: Path) -> None:
     beside = sorted(path.name for path in tmp_path.glob("cohort-*"))
     assert beside == [
         "cohort-pseudonyms-fhir-links.csv",
+        "cohort-pseudonyms-files.csv",
         "cohort-pseudonyms-index-dates.csv",
         "cohort-pseudonyms.key",
     ]

@@ -9,6 +9,7 @@ import pytest
 
 from sequela.errors import DataError
 from sequela.importers.pictures import import_pictures
+from sequela.traces import traces
 
 
 def table(path: Path) -> list[dict[str, str]]:
@@ -36,7 +37,7 @@ def test_labels_become_exams_and_images(folder: Path, tmp_path: Path) -> None:
         "gone.png,x1,R,CC,p1,0\n../x.png,x1,R,CC,p1,0\na.png,x9,L,CC,p1,0\n"
     )
     out = tmp_path / "cohort"
-    report = import_pictures(folder, out)
+    report = import_pictures(folder, out, keep_ids=True)
     assert report.counts == {"patients": 1, "exams": 2, "images": 3}
     assert [(exam["exam_id"], exam["day"]) for exam in table(out / "exams.csv")] == [
         ("x1", "0.0"),
@@ -57,6 +58,24 @@ def test_labels_become_exams_and_images(folder: Path, tmp_path: Path) -> None:
         ("../x.png", "lies outside the folder"),
         ("a.png", "has the name of an earlier row"),
     ]
+
+
+def test_ids_and_names_of_files_become_pseudonyms(folder: Path, tmp_path: Path) -> None:
+    (folder / "a.png").rename(folder / "Doe^Jane.png")
+    (folder / "f.png").rename(folder / "Doe^Jane raw.png")
+    (folder / "labels.csv").write_text(
+        "file,exam,side,view,patient\nDoe^Jane.png,A-1947,L,CC,MRN-4711\n"
+        "Doe^Jane raw.png,A-1947,R,CC,MRN-4711\n"
+    )
+    out = tmp_path / "cohort"
+    report = import_pictures(folder, out)
+    assert report.counts == {"patients": 1, "exams": 1, "images": 1}
+    assert list(traces(out, ["Doe^Jane", "A-1947", "MRN-4711"])) == []
+    assert (out / table(out / "images.csv")[0]["path"]).is_file()
+    (row,) = table(tmp_path / "cohort-pseudonyms-links.csv")
+    assert row["original_id"] == "MRN-4711"
+    assert row["patient_id"] == table(out / "patients.csv")[0]["patient_id"]
+    assert table(tmp_path / "cohort-pseudonyms-files.csv")[0]["file"] == "Doe^Jane raw.png"
 
 
 def test_other_column_names_can_be_given_and_lacking_ones_are_named(

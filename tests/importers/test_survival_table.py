@@ -13,6 +13,7 @@ from sequela.cohort.cohort import Cohort, read_cohort
 from sequela.cohort.protocol import ProtocolSettings
 from sequela.cohort.selection import select_cases
 from sequela.errors import DataError, UsageError
+from sequela.importers.pseudonyms import open_pseudonyms
 from sequela.importers.survival_table import import_table
 
 MAPPINGS = Path(__file__).parents[2] / "docs" / "cohorts"
@@ -50,7 +51,8 @@ MAPPING: dict[str, Any] = {
 def imported(folder: Path, text: str = TABLE, **changes: Any) -> Path:
     (folder / "wide.csv").write_text(text)
     (folder / "mapping.yaml").write_text(yaml.safe_dump(MAPPING | changes, allow_unicode=True))
-    import_table(folder / "wide.csv", folder / "out", folder / "mapping.yaml")
+    table, mapping = folder / "wide.csv", folder / "mapping.yaml"
+    import_table(table, folder / "out", mapping, keep_ids=True)
     return folder / "out"
 
 
@@ -62,6 +64,24 @@ def test_the_first_thing_that_happened_is_the_outcome(tmp_path: Path) -> None:
     assert outcomes == [("A", 100.0, 1), ("B", 300.0, 2), ("C", 500.0, 0), ("F", 200.0, 1)]
     assert cohort.covariates["size"].to_list() == ["small", "small", "large", *["small"] * 3]
     assert cohort.covariates["age"].to_list() == [50.0, 61.5, None, 70.0, 70.0, 70.0]
+
+
+def test_ids_become_pseudonyms_that_a_dicom_import_under_the_key_would_give(
+    tmp_path: Path,
+) -> None:
+    kept = imported(tmp_path)
+    out, key = tmp_path / "hidden", tmp_path / "key"
+    import_table(tmp_path / "wide.csv", out, tmp_path / "mapping.yaml", key=key)
+    pseudonyms = open_pseudonyms(key, out)
+    for name in ("patients", "outcomes"):
+        before, after = (
+            pl.read_csv(folder / f"{name}.csv", infer_schema=False) for folder in (kept, out)
+        )
+        named = [pseudonyms.name("patient", one) for one in before["patient_id"]]
+        assert after["patient_id"].to_list() == named
+        assert after.drop("patient_id").equals(before.drop("patient_id"))
+    links = dict(pl.read_csv(tmp_path / "key-links.csv").iter_rows())
+    assert links["A"] == pseudonyms.name("patient", "A")
 
 
 def test_who_has_no_outcome_is_said_by_line(tmp_path: Path) -> None:
@@ -105,7 +125,7 @@ def test_a_mapping_that_cannot_be_is_refused(tmp_path: Path) -> None:
 
 def real(shared: Path, file: str, name: str, folder: Path) -> tuple[Cohort, list[dict[str, str]]]:
     path = shared / "survival" / file
-    import_table(path, folder / name, MAPPINGS / f"{name}.yaml")
+    import_table(path, folder / name, MAPPINGS / f"{name}.yaml", keep_ids=True)
     assert check_cohort(folder / name) == []
     with path.open(encoding="utf-8") as text:
         rows = list(csv.DictReader(text, delimiter="\t" if path.suffix == ".tsv" else ","))

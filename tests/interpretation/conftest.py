@@ -1,15 +1,24 @@
 from __future__ import annotations
 
+import sys
+from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
+
+sys.path.append(str(Path(__file__).parent))  # tumours.py
+
+from tumours import tumour_project
 
 from sequela.encoders.image import ImageEncoderConfig
 from sequela.encoders.text import TextEncoderConfig
 from sequela.fusion.timeline import latest_exams
 from sequela.modalities.batch import Batch
 from sequela.models.lumin import Lumin, LuminConfig
+from sequela.training.project import Fold, Project
+from sequela.training.run import Run
+from sequela.training.supervision import train
 
 SIZE, WORDS = 64, 40
 ROBERTA: dict[str, Any] = {
@@ -67,3 +76,15 @@ def batch() -> Batch:
 @pytest.fixture
 def seen(batch: Batch) -> Batch:
     return latest_exams(batch, 2)
+
+
+@pytest.fixture(scope="session")
+def tumours(tmp_path_factory: pytest.TempPathFactory) -> Project:
+    """Simulated patients with slides, genes and reports, prepared."""
+    return tumour_project(tmp_path_factory.mktemp("tumours") / "cohort")
+
+
+@pytest.fixture(scope="session")
+def kemm(tumours: Project) -> Run:
+    """A KEMM of theirs, trained for an epoch."""
+    return train(tumours, "kemm", Fold())

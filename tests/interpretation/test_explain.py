@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 
 from sequela.errors import DataError
-from sequela.interpretation.explain import explain, furthest_off, in_words, outcomes, within
+from sequela.interpretation.explain import explain, furthest_off
+from sequela.interpretation.outcomes import in_words, outcomes, within
 from sequela.report import write_report
 from sequela.settings import validated
 from sequela.simulation.cohort import simulate

@@ -47,3 +47,21 @@ def test_what_the_cohort_lacks_stays_none_and_goes_to_no_device() -> None:
     batch = collate([_bag(1), _bag(2)]).to(torch.device("cpu"))
     present = {field.name for field in fields(Batch) if getattr(batch, field.name) is not None}
     assert present == {"day", "exam_mask", "patches", "patch_mask", "genes", "gene_mask"}
+
+
+def test_a_modality_that_is_left_out_is_masked_and_the_rest_is_as_it_was() -> None:
+    there = torch.ones(2, 3, dtype=torch.bool)
+    genes = torch.randn(2, 3)
+    batch = Batch(
+        day=torch.zeros(2, 0),
+        exam_mask=torch.zeros(2, 0, dtype=torch.bool),
+        genes=genes,
+        gene_mask=there,
+        clinical=genes,
+        clinical_mask=there,
+    )
+    less = batch.without("genes")
+    assert not less.measured("genes")[1].any()
+    assert less.measured("clinical")[1].all()
+    assert batch.measured("genes")[1].all()
+    assert batch.without().genes is genes

@@ -13,6 +13,7 @@ from sequela.cohort.gene_tables import GeneTable
 from sequela.cohort.manifest import Covariate
 from sequela.cohort.patient import Case, Exam, Text
 from sequela.errors import DataError
+from sequela.knowledge.schema import Evidence, Finding, StructuredReport
 from sequela.models.baseline_numbers import BaselineInputs
 from sequela.models.baselines import (
     BASELINES,
@@ -20,12 +21,18 @@ from sequela.models.baselines import (
     baseline_from_state,
     fit_baseline,
 )
+from sequela.models.hazard_baselines import HazardBaseline
 from sequela.survival.followup import Followup
 
 CLINICAL = {
     "age": Covariate(kind="numeric"),
     "stage": Covariate(kind="categorical", levels=("I", "II", "III")),
 }
+
+
+BY_BLOCK = ("cox-expression-blocks", "cox-report", "cox-expression-report")
+FAST = tuple(name for name in BASELINES if name not in BY_BLOCK)
+"""A penalty a block takes its time to choose; what it is, changes nothing of these laws."""
 
 
 def case(row: int, days: tuple[float, ...]) -> Case:
@@ -57,13 +64,19 @@ def cohort(
     numbers = random.normal(size=(count, 40)).astype(np.float32)
     patients, genes = tuple(one.patient_id for one in cases), tuple(f"G{n}" for n in range(40))
     table = GeneTable("expression", "z", patients, genes, numbers)
-    inputs = BaselineInputs(cases, covariates, {"expression": table})
+    grades = random.integers(1, 5, count)
+    reports = {
+        patient: StructuredReport.of((Finding("grade", str(grade), Evidence(0, 1, "G")),))
+        for patient, grade in zip(patients, grades, strict=True)
+        if grade < 4
+    }
+    inputs = BaselineInputs(cases, covariates, {"expression": table}, reports)
     return inputs, Followup(np.minimum(time, last), event)
 
 
 @pytest.mark.parametrize("name", BASELINES)
 def test_a_baseline_comes_back_from_its_state_as_json(name: BaselineName) -> None:
-    inputs, train = cohort()
+    inputs, train = cohort(120 if name in BY_BLOCK else 300)
     fitted = fit_baseline(name, inputs, train, clinical=CLINICAL, horizon=1826.0)
     again = baseline_from_state(json.loads(json.dumps(fitted.state())))
     assert again == fitted
@@ -72,14 +85,14 @@ def test_a_baseline_comes_back_from_its_state_as_json(name: BaselineName) -> Non
 
 @pytest.mark.parametrize("name", BASELINES)
 def test_survival_falls_from_one_to_one_minus_risk(name: BaselineName) -> None:
-    inputs, train = cohort()
+    inputs, train = cohort(120 if name in BY_BLOCK else 300)
     fitted = fit_baseline(name, inputs, train, clinical=CLINICAL, horizon=1600.0)
     survival = fitted.survival(inputs, (0.0, 400.0, 800.0, 1600.0))
     assert (survival[:, 0] == 1).all() and (np.diff(survival) < 0).all()
     np.testing.assert_allclose(survival[:, 3], 1 - fitted.risk(inputs))
 
 
-@pytest.mark.parametrize("name", BASELINES)
+@pytest.mark.parametrize("name", FAST)
 def test_by_the_last_day_nobody_has_a_share_in_two_causes(name: BaselineName) -> None:
     """One minus Kaplan-Meier of each cause, added up, exceeds one here."""
     inputs, train = cohort(end=(9000.0, 9001.0))
@@ -90,7 +103,7 @@ def test_by_the_last_day_nobody_has_a_share_in_two_causes(name: BaselineName) ->
     assert (total < 1 + 1e-9).all() and total.mean() > 0.95
 
 
-@pytest.mark.parametrize("name", BASELINES)
+@pytest.mark.parametrize("name", FAST)
 def test_mean_risk_among_training_patients_is_the_incidence_seen(name: BaselineName) -> None:
     inputs, train = cohort(2000)
     fitted = fit_baseline(name, inputs, train, clinical=CLINICAL, horizon=900.0)
@@ -182,3 +195,21 @@ def test_expression_is_not_read_where_there_is_none() -> None:
     inputs, train = cohort()
     with pytest.raises(DataError, match="the cohort has no gene table"):
         fit_baseline("cox-expression", replace(inputs, genes={}), train, clinical=CLINICAL)
+
+
+def test_report_fields_are_read_with_a_penalty_of_their_own() -> None:
+    inputs, train = cohort(120)
+    fitted = fit_baseline("cox-expression-report", inputs, train, clinical=CLINICAL, horizon=900.0)
+    assert isinstance(fitted, HazardBaseline)
+    names, blocks = fitted.numbers.features, fitted.numbers.blocks
+    of = {block: [n for n, b in zip(names, blocks, strict=True) if b == block] for block in blocks}
+    assert [len(of[block]) for block in sorted(of)][1:] == [30, 4]
+    assert of[max(blocks)] == ["grade=1", "grade=2", "grade=3", "grade=unknown"]
+    without = fit_baseline("cox-expression-blocks", inputs, train, clinical=CLINICAL)
+    assert isinstance(without, HazardBaseline) and len(without.numbers.features) == len(names) - 4
+
+
+def test_a_baseline_of_reports_is_refused_where_no_report_says_anything() -> None:
+    inputs, train = cohort()
+    with pytest.raises(DataError, match="reads structured reports"):
+        fit_baseline("cox-report", replace(inputs, reports={}), train, clinical=CLINICAL)

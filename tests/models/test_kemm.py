@@ -11,9 +11,18 @@ import torch
 from sequela.errors import UsageError
 from sequela.modalities.batch import Batch
 from sequela.models.data_shape import DataShape
+from sequela.models.heads import (
+    DiscreteHazardHeadConfig,
+    HeadConfig,
+    PiecewiseHazardHeadConfig,
+    RankingHeadConfig,
+    fit_head,
+    head_warning,
+)
 from sequela.models.kemm import Kemm
 from sequela.models.kemm_config import MODALITIES, KemmConfig
 from sequela.models.kemm_variants import CHANGES, WORDS, kemm_variant
+from sequela.survival.aalen_johansen import aalen_johansen
 from sequela.survival.cox import fit_cox
 from sequela.survival.followup import Followup
 
@@ -24,6 +33,7 @@ SHAPE = DataShape(
     members={"genes": MEMBERS, "mutation": ((0, 1), (2, 3)), "copy_number": ((0, 1), (1, 2, 3))},
     sets={"genes": ("A", "B", "C"), "mutation": ("A", "B"), "copy_number": ("A", "B")},
     fields=3,
+    report_numbers=2,
     text=6,
     covariates=2,
 )
@@ -46,6 +56,7 @@ def patients() -> Batch:
         copy_number_mask=torch.ones((count, 4), dtype=torch.bool),
         fields=torch.randn(count, 3, 6),
         field_mask=torch.tensor([[1, 1, 0], [0, 0, 0], [1, 0, 0], [1, 1, 1], [0, 1, 0]]).bool(),
+        report_numbers=torch.randn(count, 2),
         claims=torch.randn(1, 4, 6).expand(count, -1, -1).clone(),
         claim_modality=torch.tensor([0, 0, 1, 1]).expand(count, -1).clone(),
         claim_direction=torch.tensor([1.0, -1.0, 1.0, 1.0]).expand(count, -1).clone(),
@@ -182,6 +193,38 @@ def test_training_starts_from_coxs_model() -> None:
     np.testing.assert_allclose(logits, np.repeat(expected[:, None], 4, axis=1), atol=1e-5)
 
 
+@pytest.mark.parametrize(
+    "asked",
+    [
+        PiecewiseHazardHeadConfig(bins=4),
+        DiscreteHazardHeadConfig(bins=4),
+        RankingHeadConfig(bins=4, weight=0.0),
+    ],
+)
+def test_training_starts_at_the_level_of_training_patients(asked: HeadConfig) -> None:
+    """The mean survival of the first step is theirs, whatever a logit of 0 means to the head."""
+    random = np.random.default_rng(0)
+    count = 200
+    clinical = torch.from_numpy(random.normal(size=(count, 2)).astype(np.float32))
+    death = random.exponential(900 * np.exp(-clinical[:, 0].numpy())) + 1
+    censored = random.exponential(2500, count) + 1
+    followup = Followup(np.minimum(death, censored), (death <= censored).astype(int))
+    head = fit_head(asked, followup)
+    model = Kemm(kemm_variant("clinical-only", KemmConfig(shape=SHAPE)), head.logits).eval()
+    batch = Batch(
+        day=torch.zeros((count, 0)),
+        exam_mask=torch.zeros((count, 0), dtype=torch.bool),
+        clinical=clinical,
+        clinical_mask=torch.ones((count, 2), dtype=torch.bool),
+    )
+    model.start(batch, followup, head, 1)
+    times = tuple(float(day) for day in np.quantile(followup.time, (0.25, 0.5, 0.75)))
+    told = head.survival(model(batch).logits.detach(), times).mean(dim=0).numpy()
+    seen = 1 - aalen_johansen(followup.time, followup.event).at(np.array(times))
+    # The bins credit the censored: the discrete hazard is the furthest off.
+    np.testing.assert_allclose(told, seen, atol=0.04)
+
+
 def test_a_cohort_without_what_is_read_is_refused() -> None:
     there = dict.fromkeys(MODALITIES, False) | {"genes": True}
     assert KemmConfig().reads_of(there).reads == ("genes",)
@@ -222,3 +265,9 @@ def test_in_a_shared_space_a_claim_looks_at_the_patches_that_are_like_it() -> No
 def test_two_spaces_are_not_taken_for_one() -> None:
     with pytest.raises(UsageError, match="one space"):
         Kemm(KemmConfig(shared_space=1.0, shape=SHAPE), 4)
+
+
+def test_the_likelihood_of_four_bins_is_warned_about() -> None:
+    told = head_warning(DiscreteHazardHeadConfig(bins=4))
+    assert told is not None and "4 bins" in told and "overstates survival" in told
+    assert head_warning(PiecewiseHazardHeadConfig()) is None

@@ -33,6 +33,12 @@ def test_the_cohort_is_read_without_a_finding_and_is_the_same_again(tmp_path: Pa
     assert 0 < len(lacking) < 40
     oracle = pl.read_parquet(tmp_path / "one" / "truth" / "oracle.parquet")
     assert oracle["patient_id"].to_list() == [patient.patient_id for patient in cohort.patients]
+    planted = pl.read_parquet(tmp_path / "one" / "truth" / "patches.parquet")
+    assert len(planted) == 12 * (40 - len(lacking))
+    for patient, row, cancer, claim in planted[:12].iter_rows():
+        bag = load_file(tmp_path / "one" / "features" / f"{patient}.safetensors")["features"]
+        alike = {name: bag[row] @ found.T for name, found in _signatures().items()}
+        assert alike[cancer][claim] == max(each.max() for each in alike.values())
     files = sorted((tmp_path / "one" / "features").iterdir())
     assert len(files) == 40 - len(lacking)
     assert load_file(files[0])["features"].shape == (12, _WIDTH)

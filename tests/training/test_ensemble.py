@@ -10,7 +10,8 @@ from sequela.errors import UsageError
 from sequela.evaluation.predictions import SCHEMA, Predictions, Provenance
 from sequela.evaluation.rows import models_of
 from sequela.training.ensemble import averaged
-from sequela.training.study import StudyEntry, _require_distinct
+from sequela.training.study import _require_distinct
+from sequela.training.study_file import StudyEntry
 
 
 def predicted(seed: int, shift: float, patients: int = 4) -> pl.DataFrame:

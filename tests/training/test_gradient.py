@@ -106,6 +106,19 @@ def test_the_gradient_is_that_of_the_plain_step(model: AlignmentModel) -> None:
             torch.testing.assert_close(cached[name], plain[name], rtol=1e-9, atol=1e-14)
 
 
+@pytest.mark.parametrize("count", [1, 3])
+def test_every_piece_but_the_last_passes_twice(count: int) -> None:
+    model, passed = torch.nn.Linear(2, 1), []
+
+    def piece(number: int) -> Outputs:
+        passed.append(number)
+        return (model(torch.ones(1, 2)),)
+
+    pieces = [lambda number=number: piece(number) for number in range(count)]
+    backward(model, pieces, lambda found: found[0].sum(), [count])
+    assert sorted(passed) == sorted([*range(count), *range(count - 1)])
+
+
 def test_equal_texts_are_not_contrasted_across_pieces(model: AlignmentModel) -> None:
     rows = np.arange(EXAMS)
     other = replace(objective(), texts=rows)

@@ -18,7 +18,7 @@ from sequela.errors import LeakageError, UsageError
 from sequela.modalities.masking import MaskedTexts, windows
 from sequela.modalities.text import load_tokenizer, train_tokenizer
 from sequela.training.checkpoint import read_tensors
-from sequela.training.language import NAME, notes, pretrain_text, reading
+from sequela.training.language import NAME, notes, pretrain_text, reading, vocabulary_texts
 from sequela.training.loop import fit
 from sequela.training.planning import plan_language
 from sequela.training.pretraining import aligning
@@ -67,7 +67,7 @@ def test_it_reads_training_patients_alone(project: Project) -> None:
     }
     assert said == own
     assert foreign - own
-    alone = train_tokenizer(notes(project, "train", Fold()), 400)
+    alone = train_tokenizer(vocabulary_texts(project, Fold()), 400)
     assert alone.get_vocab() == tokenizer.get_vocab()
 
 

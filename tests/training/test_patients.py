@@ -15,7 +15,7 @@ from torch import Tensor
 
 from sequela.cohort.protocol import ProtocolSettings
 from sequela.cohort.splits import SplitSettings
-from sequela.errors import LockedError, UsageError
+from sequela.errors import DataError, LockedError, UsageError
 from sequela.knowledge.frozen import FrozenKnowledge
 from sequela.models.kemm_config import KemmConfig
 from sequela.models.peer_config import PeerConfig
@@ -24,8 +24,8 @@ from sequela.training.configuration import Configuration
 from sequela.training.fitting import MachineSettings, TrainSettings
 from sequela.training.loop import fit
 from sequela.training.patient_data import PatientSources
-from sequela.training.patient_sources import fitted_sources
-from sequela.training.prediction import predict
+from sequela.training.patient_sources import fitted_sources, kept_sources
+from sequela.training.prediction import load_trained, predict
 from sequela.training.preparation import prepare
 from sequela.training.project import Fold, Project
 from sequela.training.stages import train_all
@@ -47,7 +47,7 @@ def write_cohort(folder: Path, patients: int = 60) -> Path:
     folder.mkdir()
     ids = [f"P{number:02}" for number in range(patients)]
     genes = random.normal(size=(patients, len(GENES)))
-    grade = random.integers(1, 5, patients)
+    grade = random.integers(2, 4, patients)
     time = random.exponential(900 / np.exp(genes[:, 0] + 0.5 * grade)) + 1
     censored = random.exponential(800, patients) + 1
     pl.DataFrame(
@@ -184,3 +184,121 @@ def test_another_knowledge_file_is_refused(project: Project) -> None:
             predict(run, project)
     finally:
         file.write_bytes(before)
+
+
+@pytest.mark.parametrize("part", ["genes", "report", "clinical"])
+def test_a_modality_is_taken_from_the_trained_model_as_if_nobody_had_it(
+    project: Project, part: str
+) -> None:
+    (run,) = train_all(project, ("kemm",))
+    whole, less = predict(run, project).table, predict(run, project, without=part).table
+    assert less["variant"].unique().to_list() == [f"kemm minus {part} (at inference)"]
+    assert less["risk"].to_list() != whole["risk"].to_list()
+    names = sorted(project.patients("test", Fold()))
+    sources = kept_sources(project, run.metadata())
+    config = sources.resolved(KemmConfig(**run.metadata()["model"]))
+    hidden = sources.inputs(names, config, part)
+    mask = {"genes": "gene_mask", "report": "field_mask", "clinical": "clinical_mask"}[part]
+    assert not hidden.tables[mask].any()
+    batch = sources.inputs(names, config).batch(np.arange(len(names)))
+    trained = load_trained(run)
+    with torch.no_grad():
+        masked = trained.head.risk(trained.model(batch.without(part)).logits.double())
+    np.testing.assert_allclose(less.filter(split="test")["risk"].sort(), masked.sort().values)
+
+
+def test_a_part_that_is_not_read_cannot_be_taken(project: Project) -> None:
+    (run,) = train_all(project, ("genes-only",))
+    with pytest.raises(UsageError, match="has no part report"):
+        predict(run, project, without="report")
+
+
+def test_a_control_of_shuffled_reports_shuffles_their_numbers_too(project: Project) -> None:
+    names = sorted(project.patients("train", Fold()))
+    sources = fitted_sources(project, names)
+    own, shuffled, stage = (
+        sources.inputs(names, sources.resolved(config)).tables["report_numbers"]
+        for config in (
+            KemmConfig(),
+            KemmConfig(reports="shuffled"),
+            KemmConfig(fields=("grade",)),
+        )
+    )
+    assert sources.scalers.reports is not None
+    assert own.shape[1] == len(sources.scalers.reports.features) > 2
+    assert not torch.equal(own, shuffled)
+    assert torch.equal(own.sort(dim=0).values, shuffled.sort(dim=0).values)
+    silent = [row for row, name in enumerate(names) if int(name[1:]) % 6 == 0]
+    assert not own[silent].any()
+    assert own.any(dim=1).sum() == len(names) - len(silent)
+    read = [number.field == "grade" for number in sources.scalers.reports.numbers]
+    assert torch.equal(stage, own * torch.tensor(read))
+
+
+def test_a_baseline_of_reports_is_refused_with_another_knowledge_file(project: Project) -> None:
+    (run,) = train_all(project, ("cox-report",))
+    file = project.work / "knowledge.json"
+    before = file.read_bytes()
+    try:
+        file.unlink()
+        FrozenKnowledge().write(file)
+        with pytest.raises(LockedError, match=r"knowledge\.json is not the one"):
+            predict(run, project)
+    finally:
+        file.write_bytes(before)
+
+
+def test_patients_of_whom_nothing_is_known_are_told_of_and_have_one_risk(
+    project: Project, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (run,) = train_all(project, ("genes-only",))
+    capsys.readouterr()
+    table = predict(run, project, external=True).table
+    told = " ".join(capsys.readouterr().err.split())
+    assert "4 of 60 patients have nothing of what genes-only reads (genes): they stay in" in told
+    risks = dict(table.select("patient_id", "risk").iter_rows())
+    assert len({risks[f"P{number}"] for number in range(56, 60)}) == 1
+    assert len(set(risks.values())) > 50
+
+
+def test_a_cohort_without_a_table_is_predicted_by_what_it_has(
+    project: Project, tmp_path: Path
+) -> None:
+    """As its patients would be if the table were there, and nobody in it."""
+    (run,) = train_all(project, ("kemm",))
+    folder = write_cohort(tmp_path / "once")
+    manifest = yaml.safe_load((folder / "cohort.yaml").read_text())
+    del manifest["tables"]["expression"], manifest["tables"]["texts"]
+    (folder / "cohort.yaml").write_text(yaml.safe_dump(manifest))
+    other = Project.open(folder, configuration=CONFIGURATION)
+    table = predict(run, other, external=True).table
+    assert table["risk"].is_finite().all()
+    whole = predict(run, project, external=True).table
+    joined = table.join(whole, on="patient_id")
+    assert (joined["risk"] != joined["risk_right"]).any()
+    (alone,) = train_all(project, ("genes-only",))
+    with pytest.raises(DataError, match="all 60 patients have nothing of what genes-only reads"):
+        predict(alone, other, external=True)
+
+
+def test_a_published_fold_whose_training_patients_have_no_event_is_refused_by_its_number(
+    tmp_path: Path,
+) -> None:
+    folder = write_cohort(tmp_path / "once")
+    outcomes = pl.read_csv(folder / "outcomes.csv")
+    told = outcomes.select(
+        "patient_id",
+        pl.when(pl.col("event") == 0)
+        .then(pl.lit("train"))
+        .otherwise(pl.lit("test"))
+        .alias("split"),
+    )
+    other = told.with_columns(pl.col("split").replace({"train": "test", "test": "train"}))
+    folds = [told.with_columns(fold=pl.lit(0)), other.with_columns(fold=pl.lit(1))]
+    pl.concat(folds).write_csv(folder / "folds.csv")
+    asked = CONFIGURATION.evolve(
+        split={"file": "folds.csv", "validation": 0}, train={"select": "last", "patience": None}
+    )
+    with pytest.raises(DataError, match="part of the division cannot be used") as refused:
+        prepare(Project.open(folder, configuration=asked))
+    assert any("fold 0" in item and "train" in item for item in refused.value.items)

@@ -16,6 +16,7 @@ from sequela.cli.main import main as command_line
 from sequela.errors import DataError, LockedError, UsageError
 from sequela.evaluation.predictions import Predictions
 from sequela.seal import unseal
+from sequela.training import preparation
 from sequela.training.checkpoint import read_tensors, write_tensors
 from sequela.training.collection import collect_predictions
 from sequela.training.inputs import Sources
@@ -130,7 +131,10 @@ def test_alignment_sees_no_exam_after_the_outcome(prepared: Project) -> None:
     assert all(pair.landmark < end[pair.patient_id] for pair in pairs)
 
 
-def test_the_tiny_tokenizer_reads_training_patients_alone(prepared: Project) -> None:
+def test_the_tiny_tokenizer_reads_training_patients_alone(
+    prepared: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(preparation, "only_words", lambda text, _: text)
     texts = set(training_texts(prepared, Fold()))
     assert texts
     assert not texts & (texts_of(prepared, "test") - texts_of(prepared, "train"))

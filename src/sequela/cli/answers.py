@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
+import re
+import shlex
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import NoReturn
@@ -72,6 +75,22 @@ def end_with(error: SequelaError) -> NoReturn:
     if as_json.get() and not _muted.get():
         complain(error)
     raise typer.Exit(error.exit_code)
+
+
+def resuming(words: Sequence[str]) -> str:
+    """The command line that goes on with an interrupted one, from this working directory.
+
+    What would throw away the work done so far is left out, and no path in it is absolute.
+    """
+    kept = [_PATH.sub(_relative, word) for word in words if word != "--restart"]
+    return shlex.join(["sequela", *kept])
+
+
+_PATH = re.compile(r"(?:(?<=^)|(?<==))/.*")
+
+
+def _relative(path: re.Match[str]) -> str:
+    return os.path.relpath(path[0])
 
 
 def _shown(text: str) -> str:

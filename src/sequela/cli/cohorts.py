@@ -42,10 +42,8 @@ def add_to(app: typer.Typer) -> None:
 def init(folder: Annotated[Path, typer.Argument(help="A new folder.")]) -> None:
     """Write an annotated cohort.yaml, empty tables and a configuration to start from."""
     from sequela.cohort.template import write_cohort_template
-    from sequela.storage import write_text
 
-    written = [*write_cohort_template(folder), folder / "sequela.yaml"]
-    write_text(written[-1], packaged("starter.yaml"))
+    written = write_cohort_template(folder, {"sequela.yaml": packaged("starter.yaml")})
     answer(
         {"written": [str(path.relative_to(folder)) for path in written]},
         *(f"wrote {escape(path.name)}" for path in written),
@@ -155,6 +153,9 @@ Key = Annotated[
 ]
 
 
+KeepIds = Annotated[
+    bool, typer.Option("--keep-ids", help="Ids are pseudonyms already: take them as they are.")
+]
 IndexDates = Annotated[
     Path | None,
     typer.Option(help="CSV: patient_id, index_date. Without it, day 0 is the first exam."),
@@ -184,11 +185,13 @@ def import_pictures(
     labels: Annotated[
         str, typer.Option(help="CSV in SOURCE: file, exam, side, view; patient and day if known.")
     ] = "labels.csv",
+    key: Key = None,
+    keep_ids: KeepIds = False,
 ) -> None:
     """Mammograms as 16-bit PNG or NPY, with a table of labels."""
     from sequela.importers.pictures import import_pictures as imported
 
-    _tell_imported(imported(source, out, labels=labels), out)
+    _tell_imported(imported(source, out, labels=labels, key=key, keep_ids=keep_ids), out)
 
 
 @imports.command("fhir")
@@ -208,11 +211,13 @@ def import_table(
     mapping: Annotated[
         Path, typer.Option(help="YAML: what its columns mean; docs/cohorts/ has examples.")
     ],
+    key: Key = None,
+    keep_ids: KeepIds = False,
 ) -> None:
     """A survival table with a row a patient: outcomes and clinical covariates."""
     from sequela.importers.survival_table import import_table as imported
 
-    _tell_imported(imported(source, out, mapping), out)
+    _tell_imported(imported(source, out, mapping, key=key, keep_ids=keep_ids), out)
 
 
 @imports.command("tcga")
@@ -235,15 +240,12 @@ def import_tcga(
 
 
 def _tell_imported(report: ImportReport, out: Path) -> None:
-    from sequela.importers.draft import draft_manifest
-
     counts = ", ".join(f"{count} {name}" for name, count in report.counts.items())
     reasons = report.reasons()
-    messages = [message for message in (*report.messages, draft_manifest(out)) if message]
     answer(
-        {"counts": report.counts, "set_aside": reasons, "messages": messages},
+        {"counts": report.counts, "set_aside": reasons, "messages": list(report.messages)},
         f"imported {counts}",
         *(escape(f"  {count} × {reason}") for reason, count in reasons.items()),
-        *(escape(message) for message in messages),
+        *(escape(message) for message in report.messages),
         next_step("check", out),
     )

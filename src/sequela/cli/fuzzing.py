@@ -15,7 +15,9 @@ import numpy as np
 from sequela.errors import SequelaError
 from sequela.simulation.specimens import MANIFEST, OUTCOMES, PATIENTS, mutated
 
-CAGED = frozenset({"dicom", "picture", "npy", "fhir-json", "fhir-xml"})
+CAGED = frozenset(
+    {"dicom", "picture", "npy", "fhir-json", "fhir-xml", "hdf5", "slide", "tiff", "xlsx"}
+)
 """Kinds that the product reads in child processes."""
 
 
@@ -86,7 +88,13 @@ def _warm(kind: str) -> None:
     if kind == "safetensors":
         import sequela.training.checkpoint
     elif kind in ("dicom", "picture", "npy"):
-        import sequela.modalities.mammogram  # noqa: F401
+        import sequela.modalities.mammogram
+    elif kind in ("slide", "tiff"):
+        import sequela.modalities.tiling
+    elif kind == "hdf5":
+        import h5py  # noqa: F401
+
+        import sequela.modalities.feature_file  # noqa: F401
 
 
 def _dicom(content: bytes, folder: Path) -> None:
@@ -146,6 +154,35 @@ def _safetensors(content: bytes, folder: Path) -> None:
     read_tensors(folder / "checkpoint.safetensors")
 
 
+def _bag(content: bytes, folder: Path, ending: str) -> None:
+    from sequela.modalities.feature_file import take_over
+
+    (folder / f"bag{ending}").write_bytes(content)
+    take_over(folder / f"bag{ending}", folder / "taken.safetensors")
+
+
+def _slide(content: bytes, folder: Path) -> None:
+    from sequela.modalities.tiling import Tiling, read_tiles, tile_slide
+
+    (folder / "slide.svs").write_bytes(content)
+    tiled, _ = tile_slide(folder / "slide.svs", Tiling(tile=32), 0.5)
+    read_tiles(folder / "slide.svs", tiled.grid, tiled.coords[:16])
+
+
+def _xlsx(content: bytes, folder: Path) -> None:
+    from sequela.importers.spreadsheet import read_sheet
+
+    (folder / "table.xlsx").write_bytes(content)
+    read_sheet(folder / "table.xlsx", "TCGA-CDR")
+
+
+def _gzip(content: bytes, folder: Path) -> None:
+    from sequela.importers.tcga_expression import read_table
+
+    (folder / "table.tsv.gz").write_bytes(content)
+    read_table(folder / "table.tsv.gz")
+
+
 def _predictions(content: bytes, folder: Path) -> None:
     from sequela.evaluation.foreign import read_predictions
 
@@ -164,4 +201,10 @@ READERS: Mapping[str, Callable[[bytes, Path], None]] = {
     "fhir-xml": lambda content, folder: _fhir(content, folder, "xml"),
     "safetensors": _safetensors,
     "predictions": _predictions,
+    "features": lambda content, folder: _bag(content, folder, ".safetensors"),
+    "hdf5": lambda content, folder: _bag(content, folder, ".h5"),
+    "slide": _slide,
+    "tiff": _slide,
+    "xlsx": _xlsx,
+    "gzip": _gzip,
 }

@@ -36,13 +36,13 @@ def walk_kemm(app: typer.Typer, folder: Path, patients: int, seed: int) -> None:
     cohort = folder / "cohort"
     if not (cohort / "cohort.yaml").exists():
         settings = TumourSettings(patients=patients, seed=seed)
-        simulate_tumours(settings, _signatures(), cohort)
+        simulate_tumours(settings, signatures(), cohort)
     run(app, ["check", str(cohort)])
     run(app, ["study", str(folder / _STUDY), "--jobs", "2"])
     _close(cohort / "work" / "studies" / "demo", time.monotonic() - started)
 
 
-def _signatures() -> dict[str, np.ndarray]:
+def signatures() -> dict[str, np.ndarray]:
     """What each claim about slides looks like to an encoder that shares the claims' space."""
     from torch.nn.functional import normalize
 
@@ -62,12 +62,15 @@ def _signatures() -> dict[str, np.ndarray]:
 def _close(study: Path, seconds: float) -> None:
     content = json.loads((study / "evaluation.json").read_text(encoding="utf-8"))
     report, said = (study / "report.html").resolve(), verdict(content)
+    pages = sorted(path.name for path in (study / "explanations").glob("patient-*.html"))
     answer(
-        {"report": str(report), "seconds": round(seconds, 1), "verdict": said},
+        {"report": str(report), "pages": pages, "seconds": round(seconds, 1), "verdict": said},
         "\n[bold]All patients are synthetic: these numbers say that the toolkit works, and nothing "
         "about cancer.[/]",
         *(line for line in performance(content) if not isinstance(line, str)),
         *(escape(sentence) for sentence in said),
+        f"{len(pages)} patients have a page, in explanations beside the report, which links to "
+        "them.",
         f"\n{seconds / 60:.1f} min. The report: [bold]{escape(str(report))}[/]",
     )
 

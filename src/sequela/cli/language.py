@@ -8,16 +8,18 @@ import typer
 from rich.markup import escape
 
 from sequela.cli.answers import answer
-from sequela.cli.runs import Restart, opened, tell_plan, together
+from sequela.cli.runs import Restart, claimed, opened, require_unclaimed, tell_plan, together
 from sequela.cli.words import CohortFolder, Config, DryRun, Overrides, Work, next_step
 
 if TYPE_CHECKING:
     from pathlib import Path
 
+_NAME = "pretrain-text"
+
 
 def add_to(app: typer.Typer) -> None:
     """Add this command to the application."""
-    app.command("pretrain-text")(pretrain_text)
+    app.command(_NAME)(pretrain_text)
 
 
 def pretrain_text(
@@ -29,6 +31,8 @@ def pretrain_text(
     restart: Restart = False,
 ) -> None:
     """Train a tokenizer and a text encoder on the training patients' own notes (a RoBERTa)."""
+    if not dry_run:
+        require_unclaimed(cohort, work, (_NAME,))
     project = opened(cohort, work, config, overrides)
     with together(project):
         if dry_run:
@@ -38,7 +42,8 @@ def pretrain_text(
             return
         from sequela.training.stages import pretrain_text_all
 
-        folders: list[Path] = pretrain_text_all(project, restart=restart)
+        with claimed(project, (_NAME,)):
+            folders: list[Path] = pretrain_text_all(project, restart=restart)
     names = ", ".join(folder.name for folder in folders)
     answer(
         {"folders": [folder.name for folder in folders]},

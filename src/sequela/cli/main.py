@@ -27,10 +27,11 @@ from sequela.cli import (
     selftest,
     studies,
 )
-from sequela.cli.answers import as_json, complain, spoken
+from sequela.cli.answers import as_json, complain, resuming, spoken
 from sequela.errors import InterruptedRunError, ResourceLimitError, SequelaError, UsageError
 from sequela.progress import quiet
 from sequela.redaction import withheld
+from sequela.storage import disk_refusal
 
 app = typer.Typer(
     name="sequela",
@@ -84,6 +85,7 @@ def options(
 
 
 _EVERYWHERE = ("--json", "--quiet", "--debug")
+_CTRL_C = 130  # what typer makes of a KeyboardInterrupt
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -109,12 +111,14 @@ def _run(words: list[str]) -> None:
     try:
         with libraries:
             code = app(args=words, standalone_mode=False)
+    except InterruptedRunError as error:
+        fail(_resumable(error.message, words))
     except SequelaError as error:
         fail(error)
     except TyperException as error:
         fail(UsageError(error.format_message(), hint=f"see {_help_for(words)}"))
     except (KeyboardInterrupt, Abort):
-        fail(InterruptedRunError("stopped", hint="run the same command again to go on"))
+        fail(_resumable("stopped", words))
     except MemoryError:
         fail(
             ResourceLimitError(
@@ -124,8 +128,10 @@ def _run(words: list[str]) -> None:
     except Exception as error:  # the one place where a fault of ours is caught
         if "--debug" in first:
             raise
-        fail(_our_fault(error))
+        fail(disk_refusal(error) or _our_fault(error))
     else:
+        if code == _CTRL_C:
+            fail(_resumable("stopped", words))
         sys.exit(code if isinstance(code, int) else 0)
 
 
@@ -133,6 +139,13 @@ def fail(error: SequelaError) -> None:
     """Print an error and exit with its code."""
     complain(error)
     sys.exit(error.exit_code)
+
+
+def _resumable(message: str, words: Sequence[str]) -> InterruptedRunError:
+    return InterruptedRunError(
+        message,
+        hint=f"`{resuming(words)}` goes on from there and ends in what it would have ended in",
+    )
 
 
 class _OurFaultError(SequelaError):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -23,9 +23,11 @@ from sequela.cli.words import (
     Work,
     configuration_of,
     next_step,
+    work_folder,
 )
 from sequela.errors import UsageError
 from sequela.progress import quiet
+from sequela.storage import owned, require_free
 
 if TYPE_CHECKING:
     from sequela.training.planning import Planned
@@ -61,6 +63,9 @@ def prepare(
     run: ForeignRun = None,
 ) -> None:
     """Decode every image and slide once, draw the split once, say who was left out and why."""
+    if not dry_run:
+        require_free(work_folder(cohort, work))
+    from sequela.cohort.sites import shared_sites
     from sequela.training import preparation
 
     external = external or run is not None
@@ -82,12 +87,8 @@ def prepare(
             f"{slides.slides} slides, {slides.made} of them read now; {slides.patches:,} patches; "
             f"{len(slides.failed)} unreadable (slides.parquet)"
         )
-    shares = made.site_overlap
-    if project.configuration.split.file and shares and max(shares) > 0:
-        lines.append(
-            f"the published folds share sites: {min(shares):.0%} to {max(shares):.0%} of the test "
-            "patients of a fold come from a site that is trained on too"
-        )
+    shared = shared_sites(made.site_overlap) if project.configuration.split.file else None
+    lines += [shared] if shared else []
     after = f"predict --run {escape(str(run or 'RUN'))}" if external else "pretrain"
     answer(asdict(made), *lines, next_step(after, cohort))
 
@@ -116,6 +117,8 @@ def pretrain(
     restart: Restart = False,
 ) -> None:
     """Align image and text of training patients' exams (LUMIN, equations 1 to 3)."""
+    if not dry_run:
+        require_unclaimed(cohort, work, (PRETRAINING,))
     project = opened(cohort, work, config, overrides)
     with together(project):
         if dry_run:
@@ -125,7 +128,8 @@ def pretrain(
             return
         from sequela.training.stages import pretrain_all
 
-        runs = pretrain_all(project, restart=restart)
+        with claimed(project, (PRETRAINING,)):
+            runs = pretrain_all(project, restart=restart)
     answer({"runs": [run.name for run in runs]}, _finished(runs), next_step("train", cohort))
 
 
@@ -139,20 +143,25 @@ def train(
     restart: Restart = False,
 ) -> None:
     """Train models and baselines to predict the outcome; `lumin` and its rivals by default."""
-    project = opened(cohort, work, config, overrides)
     names = variants or list(DEFAULT_VARIANTS)
+    if not dry_run:
+        require_unclaimed(cohort, work, names)
+    project = opened(cohort, work, config, overrides)
     with together(project):
         if dry_run:
             from sequela.training.planning import plan_training
 
             tell_plan(plan_training(project, names))
             return
-        from sequela.training.stages import train_all
+        from sequela.training.stages import require_known, train_all, with_members
 
-        runs = train_all(project, names, restart=restart)
+        require_known(names)
+        with claimed(project, with_members(names)):
+            runs = train_all(project, names, restart=restart)
     answer({"runs": [run.name for run in runs]}, _finished(runs), next_step("predict", cohort))
 
 
+PRETRAINING = "pretrain"
 DEFAULT_VARIANTS = (
     "kaplan-meier",
     "timing-only",
@@ -206,21 +215,43 @@ def explain(
     overrides: Overrides = None,
     work: Work = None,
     config: Config = None,
-    variant: Annotated[str, typer.Option("--variant", "-v", help="Whose predictions.")] = "lumin",
+    variant: Annotated[
+        str | None,
+        typer.Option(
+            "--variant", "-v", help="Whose predictions; lumin, or kemm where that is configured."
+        ),
+    ] = None,
+    show_texts: Annotated[
+        bool,
+        typer.Option(
+            "--show-texts", help="Write out real notes and reports too, which may hold names."
+        ),
+    ] = False,
 ) -> None:
-    """Show what predictions looked at: maps on the mammograms, words in the notes."""
+    """Show what predictions looked at: mammograms and words, or patches, gene sets and reports."""
     from sequela.interpretation.explain import FILE_NAME, furthest_off
     from sequela.interpretation.explain import explain as explained
+    from sequela.models.kemm_config import KemmConfig
+    from sequela.report.patient_page import write_patient_pages
     from sequela.training.run import Run
 
     project = opened(cohort, work, config, overrides)
-    run = Run(project.run_folder(variant, project.folds[0]))
-    folder = explained(run, project)
+    name = variant or ("kemm" if isinstance(project.configuration.model, KemmConfig) else "lumin")
+    run = Run(project.run_folder(name, project.folds[0]))
+    folder = explained(run, project, show_texts=show_texts or None)
+    manifest = project.cohort.manifest
+    pages = write_patient_pages(folder, manifest.name, synthetic=manifest.synthetic)
     pictures = sorted(path.name for path in folder.glob("*.png"))
     off = furthest_off(json.loads((folder / FILE_NAME).read_text(encoding="utf-8")))
     answer(
-        {"run": run.name, "pictures": pictures, "furthest_off": off},
-        f"{len(pictures)} pictures and explanations.json in {escape(str(folder))}",
+        {
+            "run": run.name,
+            "pictures": pictures,
+            "pages": [path.name for path in pages],
+            "furthest_off": off,
+        },
+        f"{len(pictures)} pictures{', ' + str(len(pages)) + ' pages' if pages else ''} and "
+        f"explanations.json in {escape(str(folder))}",
         *(
             f"the weights of {kind} sum to what they move the score by, off by {wrong:.1e} at most"
             for kind, wrong in off.items()
@@ -254,6 +285,31 @@ def together(project: Project) -> Iterator[None]:
         if processes.number():
             quiet.set(True)
             silent.set(True)
+        yield
+
+
+def require_unclaimed(cohort: Path, work: Path | None, names: Sequence[str]) -> None:
+    """Refuse, before torch is loaded, what another command trains; `claimed` makes sure of it."""
+    if os.environ.get("RANK", "0") == "0":  # torchrun's other processes follow the first
+        require_free(work_folder(cohort, work) / "runs", names)
+
+
+@contextmanager
+def claimed(project: Project, names: Sequence[str]) -> Iterator[None]:
+    """Within, this command alone trains these in the work folder, between two runs as well.
+
+    Raises:
+        LockedError: If another command trains one of them.
+    """
+    from sequela.training import processes
+
+    with ExitStack() as held:
+
+        def claim() -> None:
+            for name in names:
+                held.enter_context(owned(project.work / "runs", name))
+
+        processes.by_first(claim)
         yield
 
 

@@ -13,6 +13,9 @@ from sequela.cli.number_tables import performance
 from sequela.cli.numbers import Accept
 from sequela.cli.words import DryRun, Overrides, Work
 from sequela.errors import DataError
+from sequela.settings import read_settings
+from sequela.storage import owned, require_free
+from sequela.training.study_file import StudySettings
 
 if TYPE_CHECKING:
     from sequela.training.study import Study
@@ -42,6 +45,9 @@ def study(
     Finished runs are kept and killed ones go on where they stood; asked again, it changes
     nothing. Results stand in WORK/studies/NAME.
     """
+    if not dry_run:
+        # Before torch is loaded, so that a second study in one folder learns of the first at once.
+        require_free(read_settings(StudySettings, file).folder(file, work))
     from sequela.training.study import read_study
 
     words = [*(overrides or ()), *([f"machine.jobs={jobs}"] if jobs else ())]
@@ -53,8 +59,9 @@ def study(
     from sequela.report.study import write_results
     from sequela.training.study_runs import run_study
 
-    failed = run_study(asked, restart=restart)
-    written = write_results(asked)
+    with owned(asked.folder):
+        failed = run_study(asked, restart=restart)
+        written = write_results(asked)
     facts = {
         "study": asked.name,
         "runs": len(asked.members) * len(asked.project.folds),

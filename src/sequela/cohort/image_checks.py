@@ -21,10 +21,10 @@ def file_findings(
         return
     home = folder.resolve()
     follow = manifest.links == "anywhere"
-    within = cache(lambda parent: follow or _within(home / parent, home))
+    stays = cache(lambda parent: follow or within(home / parent, home))
     for row, text in images.typed.select(ROW, column).drop_nulls().iter_rows():
         path = PurePosixPath(text)
-        outside = path.is_absolute() or ".." in path.parts or not within(path.parent)
+        outside = path.is_absolute() or ".." in path.parts or not stays(path.parent)
         if code := "C042" if outside else _fault(home / path, home, follow=follow):
             yield finding(code, images.file, row, column)
     yield from images.repeated((column,), "C043", column)
@@ -35,7 +35,7 @@ def _fault(path: Path, home: Path, *, follow: bool) -> str:
     try:
         mode = path.lstat().st_mode
         if stat.S_ISLNK(mode):
-            if not follow and not _within(path, home):
+            if not follow and not within(path, home):
                 return "C042"
             mode = path.stat().st_mode
     except (OSError, ValueError):  # no such file, no permission, a name that cannot be
@@ -43,7 +43,7 @@ def _fault(path: Path, home: Path, *, follow: bool) -> str:
     return "" if stat.S_ISREG(mode) else "C041"
 
 
-def _within(path: Path, home: Path) -> bool:
+def within(path: Path, home: Path) -> bool:
     """Whether the path, its links followed, stays in the folder; one that cannot be does."""
     try:
         real = os.path.realpath(path)

@@ -96,6 +96,6 @@ def _header(path: Path) -> dict[str, object] | None:
             return None
         try:
             header = json.loads(file.read(length))
-        except ValueError:
+        except (ValueError, RecursionError):
             return None
     return header if isinstance(header, dict) else None

@@ -86,7 +86,7 @@ def read_seal(path: Path) -> dict[str, Any]:
     """
     try:
         seal = json.loads(path.read_text(encoding="utf-8"))
-    except (FileNotFoundError, ValueError):
+    except (FileNotFoundError, ValueError, RecursionError):
         raise LockedError(f"{path.name} is missing or broken", hint=REDRAW) from None
     if not isinstance(seal, dict) or not {"hash", "cohort", "settings"} <= set(seal):
         raise LockedError(f"{path.name} is not the seal of a split", hint=REDRAW)

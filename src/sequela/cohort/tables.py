@@ -13,6 +13,7 @@ from sequela.cohort.findings import Finding, finding
 from sequela.cohort.manifest import DAYS, FILE_NAME, Manifest, TableSource
 from sequela.cohort.schema import GENES, SCHEMA, Column, columns_of
 from sequela.errors import DataError
+from sequela.memory import require_memory
 from sequela.parquet import read_parquet
 from sequela.storage import atomic
 
@@ -27,6 +28,9 @@ DATE = (
 )
 """A calendar date, also as DICOM writes it."""
 
+_COPIES = 4  # of a text table, while it is read: bytes, cells, cells under our names
+_MOST_COLUMNS = 200_000  # three times the genes and transcripts that there are
+_TOO_WIDE = f"it has more than {_MOST_COLUMNS:,} columns"
 _SEPARATORS = {";": "semicolons", "\t": "tabs", "|": "bars"}
 _FORMAT = {".parquet": "Parquet", ".tsv": "tab-separated text"}
 
@@ -164,6 +168,7 @@ def _form(path: Path) -> str:
 
 
 def _from_text(path: Path, file: str) -> tuple[pl.DataFrame | None, list[Finding]]:
+    require_memory(path.name, _COPIES * path.stat().st_size)
     data = path.read_bytes()
     try:
         data.decode("utf-8")
@@ -173,6 +178,8 @@ def _from_text(path: Path, file: str) -> tuple[pl.DataFrame | None, list[Finding
     separator = _separator(data, path.suffix)
     if not data.strip():
         return pl.DataFrame({ROW: []}, schema={ROW: pl.UInt32}), []
+    if data.partition(b"\n")[0].count(separator.encode()) > _MOST_COLUMNS:
+        return None, [finding("C004", file, 1, format=_form(path), fault=_TOO_WIDE)]
     frame = pl.read_csv(io.BytesIO(data), infer_schema=False, separator=separator)
     if any(name.endswith("_duplicated_0") for name in frame.columns):
         fault = "two columns have the same name"

@@ -14,6 +14,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
+from sequela.encoders.published_weights import safetensors_alone
 from sequela.errors import UsageError
 from sequela.modalities.batch import Batch
 from sequela.modalities.mammogram import VIEW_KINDS
@@ -138,12 +139,13 @@ def build_backbone(config: ImageEncoderConfig, *, initial_weights: bool = True) 
 
     pretrained = initial_weights and config.pretrained and config.weights is None
     try:
-        backbone: Any = timm.create_model(
-            config.name, pretrained=pretrained, in_chans=1, num_classes=0, **config.options
-        )
+        with safetensors_alone():
+            backbone: Any = timm.create_model(
+                config.name, pretrained=pretrained, in_chans=1, num_classes=0, **config.options
+            )
     except (OSError, RuntimeError, TypeError) as error:
         raise UsageError(
-            f"the image encoder {config.name} cannot be built: {type(error).__name__}",
+            f"the image encoder {_shown(config.name)} cannot be built: {type(error).__name__}",
             hint="`sequela list encoders` names them, image.options must be ones that it takes; "
             "without a network connection set image.pretrained=false, or image.weights to a "
             "safetensors file on this machine",
@@ -153,6 +155,11 @@ def build_backbone(config: ImageEncoderConfig, *, initial_weights: bool = True) 
     backbone.set_grad_checkpointing(config.checkpointing)
     module: nn.Module = backbone.to(memory_format=layout_of(config))
     return module
+
+
+def _shown(name: str) -> str:
+    """The name; of a folder its last part."""
+    return Path(name).name if name.startswith("local-dir:") else name
 
 
 def _fill(backbone: nn.Module, weights: Path) -> None:

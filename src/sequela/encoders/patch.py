@@ -16,6 +16,7 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from sequela.encoders.colours import ColourFeatures
+from sequela.encoders.published_weights import safetensors_alone
 from sequela.errors import UsageError
 from sequela.settings import Settings
 
@@ -156,9 +157,10 @@ def _of_timm(config: PatchEncoderConfig) -> PatchEncoder:
     if fetched and not licence:
         raise _no_licence(config)
     try:
-        network: Any = timm.create_model(
-            config.name, pretrained=fetched or local, num_classes=0, **config.options
-        )
+        with safetensors_alone():
+            network: Any = timm.create_model(
+                config.name, pretrained=fetched or local, num_classes=0, **config.options
+            )
     except (OSError, RuntimeError, TypeError) as error:
         raise _not_built(config, error) from error
     if config.weights is not None:

@@ -15,7 +15,7 @@ from pydantic import PositiveInt
 from sequela.cohort.patient import Slide
 from sequela.encoders.patch import PatchEncoder, PatchEncoderConfig
 from sequela.modalities.feature_file import SlideFeatures, read_header, write_features
-from sequela.modalities.slide_bags import SlidePolicy
+from sequela.modalities.slide_bags import SlidePolicy, feature_file, picture_file
 from sequela.modalities.slide_picture import look_at_slide
 from sequela.modalities.tiling import TiledSlide, Tiling, read_tiles
 from sequela.progress import Advance
@@ -64,7 +64,7 @@ class Workplace:
 
     def file(self, slide: Slide) -> Path:
         """The feature file of a slide."""
-        return self.folder / f"{slide.slide_id}.safetensors"
+        return feature_file(self.folder, slide.slide_id)
 
 
 Row = dict[str, Any]
@@ -146,7 +146,7 @@ class SlideEncoding:
                 slide.path,
                 self.settings.tiling,
                 slide.mpp,
-                self.work.folder / f"{slide.slide_id}.png",
+                picture_file(self.work.folder, slide.slide_id),
             )
             for slide in slides
         ]

@@ -141,7 +141,7 @@ def read_values(file: Path) -> list[tuple[str, float]]:
         content = json.loads(file.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise UsageError(f"there is no file of values {file.name}") from None
-    except ValueError:
+    except (ValueError, RecursionError):
         raise DataError(f"{file.name} is not valid JSON") from None
     try:
         if isinstance(content, dict):

@@ -7,11 +7,10 @@ Z = LN(K + MHA(q = K, k = v = X)) for each modality X; then each asks the others
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 import torch
-from jaxtyping import Bool, Float
+from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 
 from sequela.fusion.knowledge_attention import FoldedAttention
@@ -24,9 +23,15 @@ class Masked:
     values: Float[Tensor, "patient token dim"]
     mask: Bool[Tensor, "patient token"]
 
-    def without(self, absent: Bool[Tensor, " patient"]) -> Masked:
-        """The same, these patients having none."""
-        return replace(self, mask=self.mask & ~absent[:, None])
+    def of(self, shown: Bool[Tensor, " patient"] | None) -> Masked:
+        """The same, other patients than these having none; None is everybody."""
+        return self if shown is None else replace(self, mask=self.mask & shown[:, None])
+
+    def of_anyone(self) -> tuple[Masked, Int[Tensor, " token"]]:
+        """Only the tokens that any patient has, and their places; the others have no effect."""
+        places = self.mask.any(dim=0).nonzero().squeeze(1)
+        found = Masked(self.values.index_select(1, places), self.mask.index_select(1, places))
+        return found, places
 
     def mean(self) -> Float[Tensor, "patient dim"]:
         """The mean of each patient's tokens; zeros for one without any."""
@@ -63,9 +68,10 @@ class Asking(nn.Module):
         queries: Masked,
         values: Masked,
         sought: Float[Tensor, "patient query feature"] | None = None,
+        adapter: nn.Linear | None = None,
     ) -> Masked:
         """What the queries became; a patient without values has none of them."""
-        gathered = self.attention(queries.values, values.values, values.mask, sought)
+        gathered = self.attention(queries.values, values.values, values.mask, sought, adapter)
         found = self.norm(queries.values + self.dropout(gathered))
         return Masked(found, queries.mask & values.mask.any(dim=1, keepdim=True))
 
@@ -88,19 +94,16 @@ class Exchange(nn.Module):
         )
         self.dropout = nn.Dropout(dropout)
 
-    def forward(self, states: Mapping[str, Masked]) -> dict[str, Masked]:
-        """The states after it; a modality alone asks nobody."""
-        normed = {
-            name: replace(state, values=self.before(state.values)) for name, state in states.items()
-        }
-        found = {}
-        for name, state in states.items():
-            values = state.values
-            others = [other for key, other in normed.items() if key != name]
-            if others:
-                of = joined(others)
-                answer = self.attention(normed[name].values, of.values, of.mask)
-                values = values + self.dropout(answer)
-            values = values + self.dropout(self.forward_layer(self.between(values)))
-            found[name] = replace(state, values=values)
-        return found
+    def forward(self, tokens: Masked, source: Int[Tensor, " token"]) -> Masked:
+        """The tokens after it; those of a modality that stands alone ask nobody.
+
+        Args:
+            tokens: Of all modalities, side by side.
+            source: The modality that each belongs to.
+        """
+        others = tokens.mask[:, None] & (source[:, None] != source)
+        normed = self.before(tokens.values)
+        answer = self.attention.plain(normed, normed, others) * others.any(dim=2)[:, :, None]
+        values = tokens.values + self.dropout(answer)
+        values = values + self.dropout(self.forward_layer(self.between(values)))
+        return replace(tokens, values=values)

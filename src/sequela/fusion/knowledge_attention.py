@@ -1,92 +1,25 @@
-"""A few queries meet many patches: exact attention, its memory flat in the number of patches.
+"""A few queries meet many patches: exact attention in the form that needs the fewest products.
 
-The key and value projections are folded into the queries: a score is (q Wkᵀ) x, and what is
-gathered is first the weighted mean of x and then projected. So nothing of the width of a model is
-ever computed for a patch, and scores exist for a chunk of patches at a time (online softmax,
-Milakov and Gimelshein 2018; the backward pass computes them anew, Dao et al., NeurIPS 2022).
+Where heads times queries are fewer than the width, the key and value projections are folded into
+the queries: a score is (q Wkᵀ) x, and what is gathered is first the weighted mean of x and then
+projected; nothing of the width of the model is computed for a patch. Otherwise patches are
+projected, as in textbooks. Both say the same.
 """
 
 from __future__ import annotations
 
 import math
-from typing import Any
 
 import torch
+import torch.nn.functional as F
 from einops import rearrange
 from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
-CHUNK = 4096
-"""Patches whose scores are held at once."""
+from sequela.fusion.gathering import NEVER, gather, scores_of
 
-
-class _Gathered(torch.autograd.Function):
-    """softmax(q xᵀ) x, chunk by chunk in both directions."""
-
-    @staticmethod
-    def forward(ctx: Any, queries: Tensor, values: Tensor, mask: Tensor, chunk: int) -> Tensor:
-        patients, count, width = queries.shape
-        top = queries.new_full((patients, count, 1), -torch.inf)
-        total = queries.new_zeros((patients, count, 1))
-        gathered = queries.new_zeros((patients, count, width))
-        for start in range(0, values.shape[1], chunk):
-            part = values[:, start : start + chunk]
-            scores = _scores(queries, part, mask[:, start : start + chunk])
-            higher = torch.maximum(top, scores.amax(dim=2, keepdim=True))
-            # Where nothing was seen yet both are -inf, and nothing is to be rescaled.
-            rescale = torch.exp(top - higher).nan_to_num(0.0)
-            weights = scores.sub_(higher.clamp(min=-1e30)).exp_()
-            total = total * rescale + weights.sum(dim=2, keepdim=True)
-            gathered = torch.baddbmm(gathered * rescale, weights, part)
-            top = higher
-        seen = total > 0
-        gathered = torch.where(seen, gathered / total, 0.0)
-        log_total = torch.where(seen, top + total.log(), torch.inf)
-        ctx.save_for_backward(queries, values, mask, gathered, log_total)
-        ctx.chunk = chunk
-        return gathered
-
-    @staticmethod
-    def backward(ctx: Any, change: Tensor) -> tuple[Tensor, Tensor | None, None, None]:
-        queries, values, mask, gathered, log_total = ctx.saved_tensors
-        offset = (change * gathered).sum(dim=2, keepdim=True)
-        of_queries = torch.zeros_like(queries)
-        of_values = torch.zeros_like(values) if ctx.needs_input_grad[1] else None
-        for start in range(0, values.shape[1], ctx.chunk):
-            where = slice(start, start + ctx.chunk)
-            part = values[:, where]
-            weights = _scores(queries, part, mask[:, where]).sub_(log_total).exp_()
-            of_scores = (change @ part.transpose(1, 2)).sub_(offset).mul_(weights)
-            of_queries = torch.baddbmm(of_queries, of_scores, part)
-            if of_values is not None:
-                of_values[:, where] = of_scores.transpose(1, 2) @ queries
-                of_values[:, where] += weights.transpose(1, 2) @ change
-        return of_queries, of_values, None, None
-
-
-def _scores(queries: Tensor, values: Tensor, mask: Tensor) -> Tensor:
-    scores = queries @ values.transpose(1, 2)
-    return scores.masked_fill_(~mask[:, None], -torch.inf)
-
-
-def gather(
-    queries: Float[Tensor, "patient query feature"],
-    values: Float[Tensor, "patient patch feature"],
-    mask: Bool[Tensor, "patient patch"],
-    chunk: int = CHUNK,
-) -> Float[Tensor, "patient query feature"]:
-    """The mean of the values that each query gathers, by the softmax of its products with them.
-
-    Zeros for a patient who has none. Gradients are exact.
-
-    Args:
-        queries: Already scaled.
-        values: What is looked at, and what is gathered.
-        mask: Which of them are there.
-        chunk: How many are looked at at once; it changes memory, not the result.
-    """
-    found: Tensor = _Gathered.apply(queries, values, mask, chunk)
-    return found
+FEW = 1024
+"""Values that are always projected: fewer operations matter more than fewer products."""
 
 
 class FoldedAttention(nn.Module):
@@ -102,9 +35,10 @@ class FoldedAttention(nn.Module):
         super().__init__()
         self.heads, self.width = heads, dim // heads
         self.query = nn.Linear(dim, dim)
-        # A bias of the keys would add the same to all scores of a query.
+        # A bias of the keys would add the same to all scores of a query; one of the values would
+        # add the same to all that is gathered, which the bias of what comes out does.
         self.key = nn.Linear(feature, dim, bias=False)
-        self.value = nn.Linear(feature, dim)
+        self.value = nn.Linear(feature, dim, bias=False)
         self.out = nn.Linear(dim, dim)
 
     def forward(
@@ -113,8 +47,9 @@ class FoldedAttention(nn.Module):
         values: Float[Tensor, "patient patch feature"],
         mask: Bool[Tensor, "patient patch"],
         sought: Float[Tensor, "patient query feature"] | None = None,
+        adapter: nn.Linear | None = None,
     ) -> Float[Tensor, "patient query dim"]:
-        """What each query gathers; zeros for a patient without values.
+        """What each query gathers; without meaning for a patient without values.
 
         Args:
             queries: Who asks.
@@ -122,22 +57,60 @@ class FoldedAttention(nn.Module):
             mask: Which of them are there.
             sought: What a query looks for, in the values' own space; its product with a value is
                 added to their score.
+            adapter: What values pass first, with a ReLU behind it; `feature` is then its width.
         """
+        folds = values.shape[1] >= FEW and self.folds(queries.shape[1])
+        if sought is None and adapter is None and not folds:
+            return self.plain(queries, values, mask[:, None])
         folded = self._seeking(queries, sought)
-        found = gather(rearrange(folded, "p q h f -> p (q h) f"), values, mask)
-        by_head = rearrange(found, "p (q h) f -> p q h f", h=self.heads)
+        found = gather(rearrange(folded, "p q h f -> p (q h) f"), values, mask, adapter)
+        by_head = rearrange(found, "p (q h) f -> h (p q) f", h=self.heads)
         weight = rearrange(self.value.weight, "(h w) f -> h f w", h=self.heads)
-        gathered = torch.einsum("pqhf,hfw->pqhw", by_head, weight).flatten(2) + self.value.bias
+        gathered = rearrange(by_head @ weight, "h (p q) w -> p q (h w)", p=len(queries))
         out: Tensor = self.out(gathered)
-        return out * mask.any(dim=1)[:, None, None]
+        return out
+
+    def folds(self, count: int) -> bool:
+        """Whether so many queries need fewer products with values that nobody projects.
+
+        For a value, scores and what is gathered cost heads x count x feature each; projecting it
+        first costs dim x feature, and then dim x count.
+        """
+        feature, dim = self.key.in_features, self.key.out_features
+        return self.heads * count * feature <= dim * (feature + count)
+
+    def plain(
+        self,
+        queries: Float[Tensor, "patient query dim"],
+        values: Float[Tensor, "patient patch feature"],
+        shown: Bool[Tensor, "patient #query patch"],
+    ) -> Float[Tensor, "patient query dim"]:
+        """The same with all values projected.
+
+        Args:
+            queries: Who asks.
+            values: What answers.
+            shown: Which values each query may see; what it gathers without any has no meaning.
+        """
+        weight = torch.cat([self.key.weight, self.value.weight])
+        both = F.linear(values, weight)
+        key, value = rearrange(both, "p n (two h w) -> two p h n w", two=2, h=self.heads)
+        query = rearrange(self.query(queries), "p q (h w) -> p h q w", h=self.heads)
+        closed = query.new_zeros(shown.shape).masked_fill_(~shown, NEVER)[:, None]
+        found = F.scaled_dot_product_attention(query, key, value, attn_mask=closed)
+        gathered = rearrange(found, "p h q w -> p q (h w)")
+        out: Tensor = self.out(gathered)
+        return out
 
     def folded(
         self, queries: Float[Tensor, "patient query dim"]
     ) -> Float[Tensor, "patient query head feature"]:
         """The queries as they meet values that no one has projected."""
-        by_head = rearrange(self.query(queries), "p q (h w) -> p q h w", h=self.heads)
-        weight = rearrange(self.key.weight, "(h w) f -> h w f", h=self.heads)
-        return torch.einsum("pqhw,hwf->pqhf", by_head, weight) / math.sqrt(self.width)
+        by_head = rearrange(self.query(queries), "p q (h w) -> h (p q) w", h=self.heads)
+        scale = 1 / math.sqrt(self.width)
+        weight = rearrange(self.key.weight, "(h w) f -> h w f", h=self.heads) * scale
+        folded: Tensor = rearrange(by_head @ weight, "h (p q) f -> p q h f", p=len(queries))
+        return folded
 
     def _seeking(self, queries: Tensor, sought: Tensor | None) -> Tensor:
         folded = self.folded(queries)
@@ -149,9 +122,11 @@ class FoldedAttention(nn.Module):
         values: Float[Tensor, "patient patch feature"],
         mask: Bool[Tensor, "patient patch"],
         sought: Float[Tensor, "patient query feature"] | None = None,
+        adapter: nn.Linear | None = None,
     ) -> Float[Tensor, "patient query patch"]:
         """How much each query looks at each value, the mean over heads; zeros without values."""
         folded = rearrange(self._seeking(queries, sought), "p q h f -> p (q h) f")
-        scores = _scores(folded, values, mask)
-        weights = scores.softmax(dim=2).nan_to_num(0.0)
-        return rearrange(weights, "p (q h) n -> p q h n", h=self.heads).mean(dim=2)
+        met = values if adapter is None else F.relu(adapter(values))
+        shares = scores_of(folded, met, mask).softmax(dim=2) * mask[:, None]
+        mean: Tensor = rearrange(shares, "p (q h) n -> p q h n", h=self.heads).mean(dim=2)
+        return mean

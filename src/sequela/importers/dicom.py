@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import os
-import shutil
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import date
 from pathlib import Path
-from typing import Literal
 
 import polars as pl
 
+from sequela.cohort.image_checks import within
 from sequela.cohort.tables import write_table
 from sequela.errors import DataError, UsageError
 from sequela.importers.dicom_header import Mammogram, NotTaken, read_header
-from sequela.importers.import_report import ImportFinding, ImportReport
+from sequela.importers.dicom_transfer import HEADERS, Transfer, transferred
+from sequela.importers.draft import draft_manifest
+from sequela.importers.import_report import ImportFinding, ImportReport, files_beside, keys_told
 from sequela.importers.index_dates import read_index_dates
 from sequela.importers.pseudonyms import (
     Pseudonyms,
@@ -23,8 +24,8 @@ from sequela.importers.pseudonyms import (
     open_pseudonyms,
     write_links,
 )
+from sequela.importers.unfinished import MARK, Filling
 from sequela.progress import stage
-from sequela.storage import atomic, make_folder, require_space
 from sequela.workers import Failure, Limits, available_cores, each
 
 _TABLES = ("exams.csv", "images.csv")
@@ -62,7 +63,7 @@ def import_dicom(
     *,
     key: Path | None = None,
     index_dates: Path | None = None,
-    transfer: Literal["copy", "link"] = "copy",
+    transfer: Transfer = "copy",
     workers: int | None = None,
 ) -> ImportReport:
     """Write the patients, exams and images of the mammograms found in `source` as tables.
@@ -78,62 +79,59 @@ def import_dicom(
         out: The cohort folder. Files already inside it are referenced where they are.
         key: Key of the pseudonyms, outside `out`; made if absent. Default: beside `out`.
         index_dates: CSV with the columns patient_id (as in DICOM) and index_date.
-        transfer: Whether files from elsewhere are copied, or linked (from another disk the link
-            is symbolic: `source` must stay, and `cohort.yaml` must say `links: anywhere`).
-            Either way their headers keep what identifies the patient.
+        transfer: Whether files from elsewhere are copied, without what identifies the patient
+            (PS3.15 Annex E), or linked as they are (from another disk the link is symbolic:
+            `source` must stay, and `cohort.yaml` must say `links: anywhere`).
         workers: Processes that read headers; default, one a core.
 
     Raises:
         UsageError: If `source` is no folder, `out` has such tables, or the key lies in `out`.
         DataError: If the index dates or the key cannot be read, or nothing can be imported.
     """
-    _require_new(source, out)
+    if not source.is_dir():
+        raise UsageError(f"{source.name} is not a folder", hint="give the folder with the DICOM")
     key = key or default_key_file(out)
+    filling = Filling(out, "import dicom", (source, key))
+    filling.require_new(_TABLES)
     given = read_index_dates(index_dates) if index_dates else None
     pseudonyms = open_pseudonyms(key, out)
     headers = _read_headers(_files(source, out), workers or available_cores())
     index = given if given is not None else _first_exams(headers)
     kept, findings = _chosen(headers, index, source)
-    report = ImportReport({}, tuple(sorted(findings, key=lambda f: (f.file, f.reason))))
-    if not kept:
-        report.write(out)
+    files = {pseudonyms.name("image", shot.header.image): shot.file for shot in kept}
+    paths, lost = transferred(files, out, pseudonyms, transfer, workers or available_cores())
+    findings += [_finding(file, source, NotTaken("unreadable", why)) for file, why in lost.items()]
+    report = ImportReport({}, tuple(sorted(findings, key=_by_file)))
+    if not paths:
+        report.write_unnamed(out, key, pseudonyms)
         raise DataError(
             f"none of the {len(headers)} files in {source.name} is a mammogram to import",
-            hint="see import-report.csv, which has the reason for each file",
+            hint=f"see import-report.csv for the reasons; {files_beside(key).name} names the files",
             items=tuple(f"{count} × {reason}" for reason, count in report.reasons().items()),
         )
-    counts = _write_cohort(kept, out, pseudonyms, index, transfer)
-    links = key.with_name(f"{key.stem}-links.csv")
-    write_links(links, {shot.header.patient: _patient_id(pseudonyms, shot) for shot in kept})
-    messages = (
-        f"pseudonyms: the key is in {key.name}, who is who in {links.name}, both outside the "
-        "cohort folder; keep them safe and apart",
-        "the DICOM files still hold what identifies the patients; the tables do not",
-    )
-    report = ImportReport(counts, report.findings, messages)
-    report.write(out)
+    with filling.marked():
+        counts = _write_cohort(kept, paths, out, pseudonyms, index)
+        links = key.with_name(f"{key.stem}-links.csv")
+        write_links(links, {shot.header.patient: _patient_id(pseudonyms, shot) for shot in kept})
+        messages = (keys_told(key), HEADERS[transfer], *draft_manifest(out))
+        report = replace(report, counts=counts, messages=messages)
+        report.write_unnamed(out, key, pseudonyms)
     return report
 
 
-def _require_new(source: Path, out: Path) -> None:
-    if not source.is_dir():
-        raise UsageError(f"{source.name} is not a folder", hint="give the folder with the DICOM")
-    there = [name for name in _TABLES if (out / name).exists()]
-    if there:
-        raise UsageError(
-            f"{out.name} already has {', '.join(there)}",
-            hint="choose another folder, or move these tables away first",
-        )
-
-
 def _files(source: Path, out: Path) -> list[Path]:
-    """Every file under `source`, sorted; not those of a cohort folder that lies inside it."""
+    """Every file under `source`, sorted; not those of a cohort folder that lies inside it.
+
+    Links that lead out of the folder are not followed: whoever made it may not read for us.
+    """
     inner = out.resolve() if out.resolve() != source.resolve() else None
-    files = []
+    files, home = [], source.resolve()
     for folder, folders, names in os.walk(source):
         place = Path(folder)
         folders[:] = sorted(name for name in folders if (place / name).resolve() != inner)
-        files += [place / name for name in sorted(names) if (place / name).is_file()]
+        there = [place / name for name in sorted(names) if name != MARK]
+        found = [file for file in there if file.is_file()]
+        files += [file for file in found if within(file, home)]
     return files
 
 
@@ -166,7 +164,7 @@ def _chosen(
     findings: list[ImportFinding] = []
 
     def tell(file: Path, verdict: NotTaken) -> None:
-        findings.append(ImportFinding(_name(file, source), verdict.status, verdict.reason))
+        findings.append(_finding(file, source, verdict))
 
     for file, header in headers.items():
         if isinstance(header, NotTaken):
@@ -192,6 +190,14 @@ def _why_worse(better: _Candidate, worse: _Candidate) -> str:
     return "is one of several images of this view; another was kept"
 
 
+def _finding(file: Path, source: Path, verdict: NotTaken) -> ImportFinding:
+    return ImportFinding(_name(file, source), verdict.status, verdict.reason)
+
+
+def _by_file(finding: ImportFinding) -> tuple[str, str]:
+    return finding.file, finding.reason
+
+
 def _name(file: Path, source: Path) -> str:
     relative = str(file.relative_to(source))
     return relative.encode("utf-8", "backslashreplace").decode()
@@ -203,20 +209,23 @@ def _patient_id(pseudonyms: Pseudonyms, shot: _Candidate) -> str:
 
 def _write_cohort(
     kept: Sequence[_Candidate],
+    paths: Mapping[str, str],
     out: Path,
     pseudonyms: Pseudonyms,
     index: Mapping[str, date],
-    transfer: Literal["copy", "link"],
 ) -> dict[str, int]:
-    images = _transferred(kept, out, pseudonyms, transfer)
+    """The tables of those images that have a path inside the cohort, by their ids."""
+    images = [(shot, pseudonyms.name("image", shot.header.image)) for shot in kept]
     exams: dict[str, tuple[str, str, int, str, str]] = {}
     rows = []
-    for shot, image_id, path in images:
+    for shot, image_id in images:
+        if image_id not in paths:
+            continue
         header, patient_id = shot.header, _patient_id(pseudonyms, shot)
         exam_id = pseudonyms.name("exam", header.patient, header.day.isoformat())
         day = (header.day - index[header.patient]).days
         exams.setdefault(exam_id, (exam_id, patient_id, day, "MG", header.vendor))
-        rows.append((image_id, exam_id, header.side, header.view, path))
+        rows.append((image_id, exam_id, header.side, header.view, paths[image_id]))
     patients = sorted({exam[1] for exam in exams.values()})
     write_table(_with_patients(out / "patients.csv", patients), out / "patients.csv")
     exam_columns = ("exam_id", "patient_id", "day", "modality", "vendor")
@@ -234,43 +243,6 @@ def _with_patients(path: Path, patients: Sequence[str]) -> pl.DataFrame:
     known = pl.read_csv(path, infer_schema=False)
     new = found.filter(~pl.col("patient_id").is_in(known["patient_id"].to_list()))
     return pl.concat([known, new], how="diagonal")
-
-
-def _transferred(
-    kept: Sequence[_Candidate],
-    out: Path,
-    pseudonyms: Pseudonyms,
-    transfer: Literal["copy", "link"],
-) -> Iterator[tuple[_Candidate, str, str]]:
-    """Each image with its id and its path inside the cohort, where its file now is."""
-    home = out.resolve()
-    foreign = [shot for shot in kept if not shot.file.resolve().is_relative_to(home)]
-    if transfer == "copy":
-        make_folder(out)
-        require_space(out, sum(shot.file.stat().st_size for shot in foreign))
-    with stage("Taking the images in", len(kept)) as advance:
-        for shot in kept:
-            image_id = pseudonyms.name("image", shot.header.image)
-            path = f"dicom/{image_id}.dcm"
-            if shot.file.resolve().is_relative_to(home):
-                path = shot.file.resolve().relative_to(home).as_posix()
-            elif transfer == "copy":
-                with atomic(out / path) as temporary:
-                    shutil.copyfile(shot.file, temporary)
-            else:
-                _link(shot.file.resolve(), out / path)
-            advance(1)
-            yield shot, image_id, path
-
-
-def _link(file: Path, path: Path) -> None:
-    """A hard link, or where the file lies on another disk, a symbolic one."""
-    make_folder(path.parent)
-    path.unlink(missing_ok=True)
-    try:
-        path.hardlink_to(file)
-    except OSError:
-        path.symlink_to(file)
 
 
 def _write(path: Path, columns: Sequence[str], rows: Sequence[tuple[object, ...]]) -> None:

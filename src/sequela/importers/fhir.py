@@ -11,8 +11,10 @@ from pathlib import Path
 
 import polars as pl
 
+from sequela.cohort.image_checks import within
 from sequela.cohort.tables import write_table
 from sequela.errors import DataError, UsageError
+from sequela.importers.draft import draft_manifest
 from sequela.importers.fhir_bundle import Resource, items, read_bundle, text
 from sequela.importers.fhir_notes import (
     first_diagnosis,
@@ -20,7 +22,7 @@ from sequela.importers.fhir_notes import (
     parsed_day,
     told_by,
 )
-from sequela.importers.import_report import ImportFinding, ImportReport
+from sequela.importers.import_report import ImportFinding, ImportReport, files_beside
 from sequela.importers.index_dates import read_index_dates, write_index_dates
 from sequela.importers.pseudonyms import (
     Pseudonyms,
@@ -28,6 +30,7 @@ from sequela.importers.pseudonyms import (
     open_pseudonyms,
     write_links,
 )
+from sequela.importers.unfinished import Filling
 from sequela.progress import stage
 from sequela.workers import Failure, Limits, available_cores, each
 
@@ -90,25 +93,30 @@ def import_fhir(
         DataError: If no bundle can be read.
     """
     files = _files(source)
-    _require_new(out, index_dates)
     key = key or default_key_file(out)
+    filling = Filling(out, "import fhir", (source, key))
+    filling.require_new(("texts.csv",))
+    _require_same_days(out, index_dates)
     pseudonyms = open_pseudonyms(key, out)
     given = read_index_dates(index_dates) if index_dates else {}
     records, findings = _read(files, given, workers or available_cores())
     if not records:
-        raise _nothing_read(ImportReport({}, tuple(findings)), out)
-    counts = _write(records, out, pseudonyms)
-    report = ImportReport(counts, tuple(findings), _written_beside(key, records, pseudonyms))
-    report.write(out)
+        ImportReport({}, tuple(findings)).write_unnamed(out, key, pseudonyms)
+        raise _nothing_read(findings, key)
+    with filling.marked():
+        counts = _write(records, out, pseudonyms)
+        messages = (*_written_beside(key, records, pseudonyms), *draft_manifest(out))
+        report = ImportReport(counts, tuple(findings), messages)
+        report.write_unnamed(out, key, pseudonyms)
     return report
 
 
-def _nothing_read(report: ImportReport, out: Path) -> DataError:
-    report.write(out)
+def _nothing_read(findings: Sequence[ImportFinding], key: Path) -> DataError:
+    reasons = ImportReport({}, tuple(findings)).reasons()
     return DataError(
         "none of the files holds a patient's bundle",
-        hint="see import-report.csv, which has the reason for each file",
-        items=tuple(f"{count} × {reason}" for reason, count in report.reasons().items()),
+        hint=f"see import-report.csv for the reasons; {files_beside(key).name} names the files",
+        items=tuple(f"{count} × {reason}" for reason, count in reasons.items()),
     )
 
 
@@ -186,7 +194,12 @@ def _texts(element: object) -> Iterable[str]:
 
 def _files(source: Path) -> list[Path]:
     found = [source] if source.is_file() else sorted(source.rglob("*"))
-    files = [path for path in found if path.is_file() and path.suffix.lower() in _SUFFIXES]
+    home = source.resolve()
+    files = [
+        path
+        for path in found
+        if path.is_file() and path.suffix.lower() in _SUFFIXES and within(path, home)
+    ]
     if not files:
         raise UsageError(
             f"{source.name} holds no FHIR bundle (.xml or .json)",
@@ -195,9 +208,7 @@ def _files(source: Path) -> list[Path]:
     return files
 
 
-def _require_new(out: Path, index_dates: Path | None) -> None:
-    if (out / "texts.csv").exists():
-        raise UsageError(f"{out.name} already has texts.csv", hint="choose another folder")
+def _require_same_days(out: Path, index_dates: Path | None) -> None:
     if (out / "exams.csv").exists() and index_dates is None:
         raise UsageError(
             f"{out.name} has exams, counted from days that this import does not know",
@@ -273,7 +284,7 @@ def _written_beside(
     write_links(links, {item.identifier: _patient_id(pseudonyms, item) for item in records})
     write_index_dates(dates, {item.identifier: item.index for item in records})
     return (
-        f"pseudonyms: the key is in {key.name}, who is who in {links.name}, both outside the "
-        "cohort folder; keep them safe and apart",
+        f"pseudonyms: the key is in {key.name}, who is who in {links.name}, which file is which "
+        f"in {files_beside(key).name}, all outside the cohort folder; keep them safe and apart",
         f"days count from the dates in {dates.name}; import DICOM with it, so that days agree",
     )

@@ -9,7 +9,6 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date
 
-from sequela.cohort.sentences import sentence
 from sequela.importers.fhir_bundle import Resource, items, text
 
 _WHEN = {
@@ -103,9 +102,15 @@ def notes_by_day(statements: Iterable[Statement]) -> dict[date, str]:
     for item in statements:
         days[item.day][item.heading].append(item.words)
     return {
-        day: " ".join(sentence(name, said[name]) for name in _ORDER if name in said)
+        day: " ".join(_sentence(name, said[name]) for name in _ORDER if name in said)
         for day, said in sorted(days.items())
     }
+
+
+def _sentence(label: str, values: Iterable[str]) -> str:
+    """`Label: value; value.`, each value once and in order; nothing where there is none."""
+    said = "; ".join(dict.fromkeys(value.strip().rstrip(".") for value in values if value.strip()))
+    return f"{label}: {said}." if said else ""
 
 
 def first_diagnosis(statements: Iterable[Statement], *, of_breast_cancer: bool) -> date | None:

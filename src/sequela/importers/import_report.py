@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import polars as pl
 
 from sequela.cohort.tables import write_table
+from sequela.importers.pseudonyms import Pseudonyms, write_links
 from sequela.importers.status import Status
 
 FILE_NAME = "import-report.csv"
@@ -53,3 +54,27 @@ class ImportReport:
         rows = [(finding.file, finding.status, finding.reason) for finding in self.findings]
         schema = {"file": pl.String, "status": pl.String, "reason": pl.String}
         return write_table(pl.DataFrame(rows, schema=schema, orient="row"), folder / FILE_NAME)
+
+    def write_unnamed(self, folder: Path, key_file: Path, pseudonyms: Pseudonyms) -> Path:
+        """The same with files under pseudonyms: a file's name may be its patient's.
+
+        Which is which stands in a table beside the key.
+        """
+        names = {one.file: pseudonyms.name("file", one.file) for one in self.findings}
+        write_links(files_beside(key_file), names, ("file", "name"))
+        hidden = (replace(one, file=names[one.file]) for one in self.findings)
+        return replace(self, findings=tuple(hidden)).write(folder)
+
+
+def keys_told(key_file: Path) -> str:
+    """Where the key lies, and what stands beside it."""
+    return (
+        f"pseudonyms: the key is in {key_file.name}, who is who in {key_file.stem}-links.csv, "
+        f"which file is which in {files_beside(key_file).name}, all outside the cohort folder; "
+        "keep them safe and apart"
+    )
+
+
+def files_beside(key_file: Path) -> Path:
+    """Where it stands which file has which name in an import's report."""
+    return key_file.with_name(f"{key_file.stem}-files.csv")

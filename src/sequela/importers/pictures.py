@@ -5,14 +5,23 @@ from __future__ import annotations
 import math
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import polars as pl
 
 from sequela.cohort.tables import write_table
-from sequela.errors import DataError, UsageError
-from sequela.importers.import_report import ImportFinding, ImportReport
+from sequela.errors import DataError
+from sequela.importers.draft import draft_manifest
+from sequela.importers.import_report import ImportFinding, ImportReport, keys_told
+from sequela.importers.pseudonyms import (
+    KeptIds,
+    Naming,
+    default_key_file,
+    open_pseudonyms,
+    write_links,
+)
+from sequela.importers.unfinished import Filling
 from sequela.redaction import headings
 from sequela.storage import atomic, make_folder, require_space
 
@@ -35,7 +44,13 @@ class _Picture:
 
 
 def import_pictures(
-    source: Path, out: Path, *, labels: str = "labels.csv", columns: Mapping[str, str] | None = None
+    source: Path,
+    out: Path,
+    *,
+    labels: str = "labels.csv",
+    columns: Mapping[str, str] | None = None,
+    key: Path | None = None,
+    keep_ids: bool = False,
 ) -> ImportReport:
     """Write the patients, exams and images of a folder of PNG or NPY files as tables.
 
@@ -46,19 +61,19 @@ def import_pictures(
         source: Folder with the files and the labels table.
         out: The cohort folder.
         labels: CSV in `source` with the columns file, exam, side, view and, if known, patient
-            (default: an exam is a patient) and day (default: 0). Ids are taken as they are.
+            (default: an exam is a patient) and day (default: 0).
         columns: Our column name to theirs, where they differ.
+        key: Key of the pseudonyms, outside `out`; made if absent. Default: beside `out`.
+        keep_ids: Whether ids and the names of files are pseudonyms already, and stay.
 
     Raises:
-        UsageError: If `out` has such tables already.
+        UsageError: If `out` has such tables already, or the key lies in it.
         DataError: If the table cannot be read, lacks a column, or names nothing to import.
     """
-    there = [name for name in ("patients.csv", "exams.csv", "images.csv") if (out / name).exists()]
-    if there:
-        raise UsageError(
-            f"{out.name} already has {', '.join(there)}",
-            hint="choose another folder, or move these tables away first",
-        )
+    key = key or default_key_file(out)
+    filling = Filling(out, "import pictures", (source / labels, key))
+    filling.require_new(("patients.csv", "exams.csv", "images.csv"))
+    naming = KeptIds() if keep_ids else open_pseudonyms(key, out)
     kept: dict[tuple[str, str, str], _Picture] = {}
     findings = []
     for name, verdict in _rows(_read_labels(source / labels, columns or {}), source):
@@ -69,14 +84,33 @@ def import_pictures(
         if kept.setdefault(view, verdict) is not verdict:
             reason = "is one of several images of this view; another was kept"
             findings.append(ImportFinding(name, "set aside", reason))
-    report = ImportReport(_write(list(kept.values()), out), tuple(findings))
-    report.write(out)
+    with filling.marked():
+        report = _imported(list(kept.values()), tuple(findings), out, key, naming)
     if not kept:
         raise DataError(
             f"{labels} names no image that can be imported",
             hint="see import-report.csv, which has the reason for each row",
         )
     return report
+
+
+def _imported(
+    pictures: Sequence[_Picture],
+    findings: tuple[ImportFinding, ...],
+    out: Path,
+    key: Path,
+    naming: Naming,
+) -> ImportReport:
+    """Write all that the import makes."""
+    report = ImportReport(_write(pictures, out, naming), findings)
+    drafted = draft_manifest(out) if pictures else ()
+    if isinstance(naming, KeptIds):
+        report.write(out)
+        return replace(report, messages=drafted)
+    report.write_unnamed(out, key, naming)
+    links = key.with_name(f"{key.stem}-links.csv")
+    write_links(links, {shot.patient_id: _named(shot, naming).patient_id for shot in pictures})
+    return replace(report, messages=(keys_told(key), *drafted))
 
 
 def _read_labels(path: Path, columns: Mapping[str, str]) -> pl.DataFrame:
@@ -140,7 +174,18 @@ def _is_picture(file: Path) -> bool:
         return opened.read(8).startswith(_STARTS)
 
 
-def _write(kept: Sequence[_Picture], out: Path) -> dict[str, int]:
+def _named(shot: _Picture, naming: Naming) -> _Picture:
+    """The picture under the names that it has in the cohort."""
+    return replace(
+        shot,
+        image_id=naming.name("image", shot.image_id),
+        exam_id=naming.name("exam", shot.exam_id),
+        patient_id=naming.name("patient", shot.patient_id),
+    )
+
+
+def _write(pictures: Sequence[_Picture], out: Path, naming: Naming) -> dict[str, int]:
+    kept = [_named(shot, naming) for shot in pictures]
     home = out.resolve()
     make_folder(out)
     foreign = [shot for shot in kept if not shot.file.is_relative_to(home)]

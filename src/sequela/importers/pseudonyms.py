@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 import secrets
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -31,6 +32,18 @@ class Pseudonyms:
         """
         message = "\0".join((kind, *parts)).encode("utf-8", "surrogateescape")
         return kind[0] + hmac.new(self.key, message, hashlib.sha256).hexdigest()[:_DIGITS]
+
+
+@dataclass(frozen=True)
+class KeptIds:
+    """Ids as they are, for tables whose ids are pseudonyms already."""
+
+    def name(self, kind: str, *parts: str) -> str:
+        """The last part, which is the identifier."""
+        return parts[-1]
+
+
+Naming = Pseudonyms | KeptIds
 
 
 def default_key_file(cohort: Path) -> Path:
@@ -64,16 +77,19 @@ def open_pseudonyms(key_file: Path, cohort: Path) -> Pseudonyms:
     return Pseudonyms(key)
 
 
-def write_links(path: Path, links: dict[str, str]) -> None:
-    """Write which patient has which pseudonym, beside those already there.
+def write_links(
+    path: Path, links: Mapping[str, str], columns: tuple[str, str] = ("original_id", "patient_id")
+) -> None:
+    """Write what has which pseudonym, beside those already there.
 
     Args:
         path: A file outside the cohort folder.
-        links: Pseudonym of each patient identifier.
+        links: Pseudonym of each identifier.
+        columns: What the two are called.
     """
     if path.exists():
         known = pl.read_csv(path, infer_schema=False)
         links = {**dict(known.iter_rows()), **links}
     rows = sorted(links.items())
-    table = pl.DataFrame(rows, schema=["original_id", "patient_id"], orient="row")
+    table = pl.DataFrame(rows, schema=list(columns), orient="row")
     write_text(path, table.write_csv())

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import lzma
 import re
+import struct
 import zipfile
+import zlib
 from collections.abc import Iterator
 from pathlib import Path
 from xml.etree import ElementTree
@@ -14,6 +17,11 @@ from sequela.errors import DataError, ResourceLimitError
 
 MAXIMUM_BYTES = 512 << 20
 """Of one part of the file, uncompressed."""
+_BROKEN = (
+    *(zipfile.BadZipFile, zlib.error, ElementTree.ParseError, KeyError, IndexError, ValueError),
+    *(OSError, EOFError, RuntimeError, struct.error, lzma.LZMAError),
+)
+"""What zipfile and its packers raise on broken and on encrypted files."""
 _MAIN = "{http://schemas.openxmlformats.org/spreadsheetml/2006/main}"
 _REFERENCE = re.compile(r"([A-Z]{1,3})\d+")
 
@@ -33,7 +41,7 @@ def read_sheet(path: Path, name: str) -> pl.DataFrame:
         with zipfile.ZipFile(path) as archive:
             words = _shared_words(archive)
             rows = list(_rows(_parsed(archive, _sheet(archive, name)), words))
-    except (zipfile.BadZipFile, KeyError, ElementTree.ParseError, IndexError, ValueError):
+    except _BROKEN:
         raise DataError(f"{path.name} is not an xlsx table", hint="save it as CSV") from None
     if not rows:
         raise DataError(f"{path.name} has an empty sheet", hint="save the table as CSV")

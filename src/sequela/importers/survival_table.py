@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Literal
 
@@ -13,7 +14,9 @@ from sequela.cohort.findings import errors
 from sequela.cohort.manifest import FILE_NAME, Covariate, Endpoint, Manifest, TableSource
 from sequela.cohort.tables import MISSING, ROW, mapped_table, read_rows, write_table
 from sequela.errors import DataError, UsageError
-from sequela.importers.import_report import ImportFinding, ImportReport
+from sequela.importers.import_report import ImportFinding, ImportReport, keys_told
+from sequela.importers.pseudonyms import default_key_file, open_pseudonyms, write_links
+from sequela.importers.unfinished import Filling
 from sequela.settings import Settings, read_settings
 from sequela.storage import write_text
 
@@ -99,7 +102,9 @@ class TableMapping(Settings):
         return TableSource(file=file, columns=columns, values=self.values)
 
 
-def import_table(source: Path, out: Path, mapping: Path) -> ImportReport:
+def import_table(
+    source: Path, out: Path, mapping: Path, *, key: Path | None = None, keep_ids: bool = False
+) -> ImportReport:
     """Write a cohort folder from one table with a row a patient.
 
     A patient without the time or event of an endpoint has no outcome of it, and is a row of
@@ -109,26 +114,43 @@ def import_table(source: Path, out: Path, mapping: Path) -> ImportReport:
         source: CSV, TSV or Parquet.
         out: The cohort folder.
         mapping: YAML with the entries of `TableMapping`.
+        key: Key of the pseudonyms, outside `out`; made if absent. Default: beside `out`.
+        keep_ids: Whether ids are pseudonyms already, and stay.
 
     Raises:
-        UsageError: If the mapping cannot be used, or `out` has such files.
+        UsageError: If the mapping cannot be used, `out` has such files, or the key lies in it.
         DataError: If the table cannot be read, lacks a column, or holds an unknown event code.
     """
-    there = [name for name in _FILES if (out / name).exists()]
-    if there:
-        raise UsageError(f"{out.name} already has {', '.join(there)}", hint="choose another folder")
+    filling = Filling(out, "import table", (source, mapping))
+    filling.require_new(_FILES)
     meaning = read_settings(TableMapping, mapping)
     frame = _read(source, meaning)
     patients = _patients(frame, source.name, meaning)
     outcomes, findings = _outcomes(frame, source.name, meaning)
-    write_table(patients, out / "patients.csv")
-    write_table(outcomes, out / "outcomes.csv")
+    key = key or default_key_file(out)
+    links = {} if keep_ids else _links(patients, key, out)
     manifest = meaning.manifest().model_dump(mode="json", exclude_defaults=True)
-    write_text(out / FILE_NAME, yaml.safe_dump(manifest, sort_keys=False, allow_unicode=True))
     counts = {"patients": len(patients), "outcomes": len(outcomes)}
-    report = ImportReport(counts, tuple(findings))
-    report.write(out)
+    report = ImportReport(counts, tuple(findings), () if keep_ids else (keys_told(key),))
+    with filling.marked():
+        write_table(_renamed(patients, links), out / "patients.csv")
+        write_table(_renamed(outcomes, links), out / "outcomes.csv")
+        write_text(out / FILE_NAME, yaml.safe_dump(manifest, sort_keys=False, allow_unicode=True))
+        report.write(out)
     return report
+
+
+def _links(patients: pl.DataFrame, key: Path, out: Path) -> dict[str, str]:
+    """The pseudonym of each patient, which is also written beside the key."""
+    pseudonyms = open_pseudonyms(key, out)
+    ids = patients["patient_id"].drop_nulls()
+    links = {name: pseudonyms.name("patient", name.strip()) for name in ids}
+    write_links(key.with_name(f"{key.stem}-links.csv"), links)
+    return links
+
+
+def _renamed(table: pl.DataFrame, links: Mapping[str, str]) -> pl.DataFrame:
+    return table.with_columns(pl.col("patient_id").replace(dict(links)))
 
 
 def _read(source: Path, meaning: TableMapping) -> pl.DataFrame:

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+import gzip
+import io
+import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 import polars as pl
 
-from sequela.errors import DataError
+from sequela.errors import DataError, ResourceLimitError
 from sequela.importers.barcodes import Barcode, barcode_in
 
 UNITS = ("tpm_unstranded", "unstranded", "fpkm_unstranded", "fpkm_uq_unstranded")
 """Columns of a STAR counts file that may be taken."""
 STAR = ("gene_id", "gene_name", "tpm_unstranded")
-_HEAD = 1 << 16
+_HEAD, _MOST_BYTES, _BLOCK = 4 << 20, 4 << 30, 1 << 20
 
 
 @dataclass(frozen=True)
@@ -129,14 +132,51 @@ def _first_of_each(files: Mapping[Path, Barcode]) -> dict[Path, Barcode]:
 
 
 def read_table(file: Path, rows: int | None = None) -> pl.DataFrame:
-    """A table of text cells, tabs or commas, gzipped or not, comment lines left out."""
+    """A table of text cells, tabs or commas, gzipped or not, comment lines left out.
+
+    Args:
+        file: The table.
+        rows: Read the first ones alone.
+
+    Raises:
+        DataError: If it is no such table.
+        ResourceLimitError: If it is larger than a table of TCGA's is.
+    """
     separator = "," if ".csv" in file.suffixes else "\t"
-    return pl.read_csv(
-        file,
-        separator=separator,
-        infer_schema=False,
-        comment_prefix="#",
-        n_rows=rows,
-        truncate_ragged_lines=False,
-        quote_char='"' if separator == "," else None,
+    try:
+        return pl.read_csv(
+            io.BytesIO(_content(file, _MOST_BYTES if rows is None else _HEAD)),
+            separator=separator,
+            infer_schema=False,
+            comment_prefix="#",
+            n_rows=rows,
+            truncate_ragged_lines=False,
+            quote_char='"' if separator == "," else None,
+        )
+    except (pl.exceptions.PolarsError, pl.exceptions.PanicException, OSError, EOFError, zlib.error):
+        raise DataError(
+            f"{file.name} is not a table that can be read", hint="download the file again"
+        ) from None
+
+
+def _content(file: Path, most: int) -> bytes:
+    """What the file holds, unpacked; of a longer one its first whole lines, if few are asked for.
+
+    A small gzip file may unpack to any length, so no more is unpacked than is read.
+    """
+    with file.open("rb") as raw:
+        packed = raw.read(2) == b"\x1f\x8b"
+    blocks, read = [], 0
+    with gzip.open(file) if packed else file.open("rb") as opened:
+        while read <= most and (block := opened.read(_BLOCK)):
+            blocks.append(block)
+            read += len(block)
+    content = b"".join(blocks)
+    if read <= most:
+        return content
+    if most < _MOST_BYTES:
+        return content[: content.rfind(b"\n", 0, most) + 1]
+    raise ResourceLimitError(
+        f"{file.name} unpacks to more than {_MOST_BYTES >> 30} GiB",
+        hint="split it, if it is what it says; it may be made to fill the memory",
     )

@@ -11,7 +11,8 @@ from typing import Literal
 import polars as pl
 
 from sequela import workers
-from sequela.errors import DataError
+from sequela.cohort.image_checks import within
+from sequela.errors import DataError, ResourceLimitError
 from sequela.importers import tcga_clinical, tcga_expression
 from sequela.importers.barcodes import Barcode, barcode_in
 from sequela.importers.import_report import ImportFinding
@@ -56,11 +57,15 @@ Found = FoundTable | FoundSample
 
 def sorted_files(source: Path) -> tuple[list[Found], list[ImportFinding]]:
     """Every file of a folder, at any depth: what it is, or why it is not taken."""
-    files = sorted(path for path in source.rglob("*") if path.is_file())
+    home = source.resolve()
+    files = sorted(path for path in source.rglob("*") if path.is_file() and within(path, home))
     owners = _owners(files)
     found, findings = [], []
     for path in files:
-        kind = _kind(path, owners.get(path.name) or barcode_in(path.name))
+        try:
+            kind = _kind(path, owners.get(path.name) or barcode_in(path.name))
+        except (DataError, ResourceLimitError) as error:
+            kind = ("unreadable", error.message.removeprefix(f"{path.name} "))
         if isinstance(kind, tuple):
             findings.append(ImportFinding(str(path.relative_to(source)), *kind))
         else:
@@ -91,10 +96,7 @@ def _is_list(path: Path) -> bool:
 
 
 def _table(path: Path, barcode: Barcode | None) -> Found | _Refusal:
-    try:
-        head = _whole(path) if path.suffix in (".xlsx", ".parquet") else read_table(path, rows=20)
-    except (DataError, pl.exceptions.PolarsError, UnicodeDecodeError):
-        return "unreadable", "not a table that can be read"
+    head = _whole(path) if path.suffix in (".xlsx", ".parquet") else read_table(path, rows=20)
     if head is None:
         return "unreadable", "not an xlsx table that can be read"
     columns = head.columns
@@ -165,7 +167,7 @@ def _from_sample_sheet(path: Path) -> list[tuple[str, str]]:
     try:
         table = read_table(path)
         return list(zip(table["File Name"], table["Sample ID"], strict=True))
-    except pl.exceptions.PolarsError:
+    except (DataError, pl.exceptions.PolarsError):
         return []
 
 
@@ -176,5 +178,5 @@ def _from_metadata(path: Path) -> list[tuple[str, str]]:
             (each["file_name"], each["associated_entities"][0]["entity_submitter_id"])
             for each in files
         ]
-    except (ValueError, KeyError, IndexError, TypeError):
+    except (ValueError, KeyError, IndexError, TypeError, RecursionError):
         return []

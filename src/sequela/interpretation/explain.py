@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,21 +15,22 @@ from jaxtyping import Bool, Float, Int
 
 from sequela.errors import DataError
 from sequela.interpretation.examples import RULE, Choice, choose_examples
+from sequela.interpretation.explain_patients import explain_patients
 from sequela.interpretation.history import history, standpoints
 from sequela.interpretation.leakage import study_parts
+from sequela.interpretation.outcomes import Told, outcomes, within
 from sequela.interpretation.pointing import Lesion, lesions_in_prepared
 from sequela.interpretation.portrait import Subject, portrait
 from sequela.interpretation.sanity import check_maps
+from sequela.models.build import PatientConfig
 from sequela.progress import stage
 from sequela.storage import owned, write_json
-from sequela.survival.followup import Followup
 from sequela.training.inputs import Sources, case_inputs
 from sequela.training.prediction import Trained, answers, load_trained, sources_of
 from sequela.training.project import Fold, Project
 from sequela.training.run import Run
 
 FILE_NAME = "explanations.json"
-_DAYS_A_YEAR = 365.25
 
 
 def explain(
@@ -38,7 +39,7 @@ def explain(
     """Explain some test patients of a run; the folder is written anew.
 
     Args:
-        run: A finished run of a model that reads images or texts.
+        run: A finished run of a model.
         project: The cohort it was trained on.
         show_texts: Whether notes are written out. None says yes for synthetic patients only,
             since a real note may hold a name.
@@ -54,6 +55,29 @@ def explain(
     trained = _trained(run, project)
     metadata = trained.metadata
     rows = project.rows("test", Fold(metadata["repeat"], metadata["fold"]))
+    shown = project.cohort.manifest.synthetic if show_texts is None else show_texts
+    folder = folder or project.work / "explanations"
+    with owned(folder):
+        fresh = _fresh(folder)
+        if isinstance(trained.config, PatientConfig):
+            content = explain_patients(run, project, trained, rows, fresh, show_texts=shown)
+        else:
+            content = _explain_cases(project, trained, rows, fresh, show_texts=shown)
+        write_json(fresh / FILE_NAME, {"run": run.name, **content})
+        _replace(folder, fresh)
+    return folder
+
+
+def _explain_cases(
+    project: Project,
+    trained: Trained,
+    rows: Int[np.ndarray, " row"],
+    fresh: Path,
+    *,
+    show_texts: bool,
+) -> dict[str, Any]:
+    """Explain some cases with exams; pictures are written, the rest is returned for JSON."""
+    metadata = trained.metadata
     followup = project.selection.followup[rows]
     happened, known = outcomes(followup, metadata["cause"], metadata["horizon"])
     sources = sources_of(project, trained)
@@ -67,23 +91,16 @@ def explain(
     settings = project.configuration.explain
     choices = choose_examples(patients, risk, happened, known, settings.patients)
     told = Told(followup, metadata["cause"], metadata["horizon"], metadata["protocol"]["endpoint"])
-    folder = folder or project.work / "explanations"
-    with owned(folder):
-        fresh = _fresh(folder)
-        content = {
-            "run": run.name,
-            "rule": RULE,
-            "patients": _patients(subject, choices, told, fresh, looking_back),
-            "checks": _checks(subject, project, happened),
-            "parts": study_parts(subject, settings, happened, known),
-        }
-        write_json(fresh / FILE_NAME, content)
-        _replace(folder, fresh)
-    return folder
+    return {
+        "rule": RULE,
+        "patients": _patients(subject, choices, told, fresh, looking_back),
+        "checks": _checks(subject, project, happened),
+        "parts": study_parts(subject, settings, happened, known),
+    }
 
 
 def furthest_off(content: Mapping[str, Any]) -> dict[str, float]:
-    """How far, at worst, the weights of `words` and of `parts` sum past what they should.
+    """How far, at worst, weights of words, parts and modalities sum past what they should.
 
     Args:
         content: Of `explanations.json`.
@@ -93,22 +110,13 @@ def furthest_off(content: Mapping[str, Any]) -> dict[str, float]:
     """
     off: dict[str, float] = {}
     for patient in content["patients"]:
-        for kind, node in (("words", patient["words"]), ("parts", patient["parts"])):
+        for kind in ("words", "parts", "shapley"):
+            node = patient.get(kind)
             if node:
                 total = node["sum"] if "sum" in node else sum(w for _, w in node["weights"])
                 wrong = abs(total - (node["score"] - node["baseline"]))
                 off[kind] = max(off.get(kind, 0.0), wrong)
     return off
-
-
-@dataclass(frozen=True)
-class Told:
-    """What became of the cases, and what of it the model was asked."""
-
-    followup: Followup
-    cause: int
-    horizon: float | None
-    endpoint: str
 
 
 def _subject(
@@ -117,7 +125,7 @@ def _subject(
     rows: Int[np.ndarray, " row"],
     sources: Sources,
     *,
-    show_texts: bool | None,
+    show_texts: bool,
 ) -> tuple[Subject, Float[np.ndarray, " row"]]:
     """The model with the cases of some rows, and their predicted risks."""
     cases = [project.selection.cases[row] for row in rows]
@@ -129,7 +137,7 @@ def _subject(
         exams=trained.config.exams,
         inputs=case_inputs(cases, trained.config, sources),
         tokenizer=sources.tokenizer,
-        show_texts=project.cohort.manifest.synthetic if show_texts is None else show_texts,
+        show_texts=show_texts,
         nodes=settings.nodes,
         attention=settings.attention,
         orders=settings.orders,
@@ -150,39 +158,12 @@ def _patients(
             words = {
                 "label": f"Patient {number}",
                 "why": choice.why + within(told.horizon),
-                "outcome": in_words(told.followup, choice.row, told.cause, told.endpoint),
+                "outcome": told.sentence(choice.row),
             }
             shown = portrait(subject, choice.row, folder, f"patient-{number}")
             patients.append({**shown, **history(looking_back(choice.row)), **words})
             advance(1)
     return patients
-
-
-def outcomes(
-    followup: Followup, cause: int, horizon: float | None
-) -> tuple[Bool[np.ndarray, " patient"], Bool[np.ndarray, " patient"]]:
-    """Who had the event within the horizon, and of whom that is known."""
-    happened = followup.event == cause
-    if horizon is None:
-        return happened, np.ones(len(followup), dtype=bool)
-    within = followup.time <= horizon
-    return happened & within, ~((followup.event == 0) & ~(followup.time >= horizon))
-
-
-def within(horizon: float | None) -> str:
-    """By when the event counts, to follow `the event`."""
-    if horizon is None:
-        return ""
-    return f" within {horizon / _DAYS_A_YEAR:.1f}".removesuffix(".0") + " years"
-
-
-def in_words(followup: Followup, row: int, cause: int, endpoint: str) -> str:
-    """What became of a patient, as a sentence without its full stop."""
-    years = f"{followup.time[row] / _DAYS_A_YEAR:.1f} years after the landmark"
-    event = int(followup.event[row])
-    if event == cause:
-        return f"{endpoint.capitalize()} {years}"
-    return f"Another event {years}" if event else f"Free of {endpoint} until {years}"
 
 
 def _trained(run: Run, project: Project) -> Trained:
@@ -213,9 +194,9 @@ def _replace(folder: Path, fresh: Path) -> None:
     The JSON goes first and comes last: without it the images mean nothing.
     """
     (folder / FILE_NAME).unlink(missing_ok=True)
-    for path in folder.glob("patient-*.png"):
+    for path in (*folder.glob("patient-*"), *folder.glob("*.parquet")):
         path.unlink()
-    for path in sorted(fresh.glob("*.png")):
+    for path in sorted(set(fresh.iterdir()) - {fresh / FILE_NAME}):
         path.replace(folder / path.name)
     (fresh / FILE_NAME).replace(folder / FILE_NAME)
     fresh.rmdir()

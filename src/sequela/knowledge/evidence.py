@@ -12,7 +12,7 @@ MAXIMUM_QUOTE = 300
 _CONTEXT = 60
 
 
-def supported(field: str, value: str, quote: str, report: str, source: str) -> Finding:
+def supported(field: str, value: str, quote: str, report: str) -> Finding:
     """The finding, or unknown where its evidence does not hold.
 
     The quote must stand in the report, but for case, blanks and line breaks, and the rules of the
@@ -24,7 +24,6 @@ def supported(field: str, value: str, quote: str, report: str, source: str) -> F
         value: What the model answered.
         quote: The words that it gave as evidence.
         report: What the model was shown: instructions and identifiers are blanked out.
-        source: The report as it is, for the words of the evidence; it has the same places.
     """
     if value == UNKNOWN or not 0 < len(quote.strip()) <= MAXIMUM_QUOTE:
         return Finding(field)
@@ -34,7 +33,7 @@ def supported(field: str, value: str, quote: str, report: str, source: str) -> F
         return Finding(field)
     for start, end in _places(quote, report):
         if FIELDS[field].kind == "words" or _says(field, value, start, end, report):
-            return Finding(field, value, Evidence(start, end, source[start:end]))
+            return Finding(field, value, Evidence(start, end, report[start:end]))
     return Finding(field)
 
 

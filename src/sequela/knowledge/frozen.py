@@ -107,7 +107,7 @@ def _content(file: Path) -> dict[str, Any]:
             f"there is no {file.name}",
             hint="make it with `sequela knowledge refine` and `sequela knowledge background`",
         ) from None
-    except ValueError:
+    except (ValueError, RecursionError):
         raise _unusable(file) from None
     if not isinstance(content, dict) or content.get("format") != _FORMAT:
         raise _unusable(file)

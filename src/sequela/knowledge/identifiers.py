@@ -14,7 +14,7 @@ _MONTH = (
     r"(?:jan(?:uary)?|feb(?:ruary)?|mar(?:ch)?|apr(?:il)?|may|june?|july?|aug(?:ust)?"
     r"|sept?(?:ember)?|oct(?:ober)?|nov(?:ember)?|dec(?:ember)?)"
 )
-_NAME = r"[A-Z][\w'’.-]{1,40}(?:[ ,]{1,3}[A-Z][\w'’.-]{0,40}){0,3}"
+_NAME = r"[A-Z][\w'’.^-]{1,40}(?:[ ,]{1,3}[A-Z][\w'’.-]{0,40}){0,3}"
 _PATTERNS = tuple(
     re.compile(pattern)
     for pattern in (
@@ -24,7 +24,8 @@ _PATTERNS = tuple(
         r"(?i)\buuid\b\W{0,3}\S+",
         r"(?<![\w.+-])[\w.+-]{1,64}@[\w-]{1,64}\.[\w.-]{1,64}",
         r"(?i)\b(?:https?://|www\.)\S+",
-        r"\b\d{1,3}(?:\.\d{1,3}){3}\b",
+        r"(?i)\b[\w-]{1,64}\.(?:jpe?g|png|gif|bmp|tiff?|pdf|docx?|dcm|svs|ndpi|mrxs)\b",
+        r"\b\d{1,3}(?:\.\d{1,3}){3}\b(?!\.\d)|\b\d{1,40}(?:\.\d{1,40}){4,30}\b",
         r"(?i)\b[0-9a-f]{2}(?::[0-9a-f]{2}){5}\b",
         r"\b\d{1,4}[-/.]\d{1,2}[-/.]\d{2,4}\b",
         rf"(?i)\b\d{{1,2}}(?:st|nd|rd|th)?[\s-]{_MONTH}[\s,-]{{1,2}}\d{{2,4}}\b",
@@ -40,7 +41,8 @@ _PATTERNS = tuple(
         rf"(?i:\b(?:patient(?:'s)? name|name|surname|physician|pathologist|surgeon"
         rf"|signed(?: out)? by|verified by|performed by|dictated by|attending)\b\s?[:=]\s?){_NAME}",
         r"(?i)\b(?:mrn|ssn|medical record|record|account|acct|accession|policy|member|licen[sc]e"
-        r"|plate|serial|device|vin|health plan|case|hosp\w*|history|chart)"
+        r"|plate|serial|device|vin|health plan|finger ?print|biometric|photo(?:graph)?|vehicle"
+        r"|case|hosp\w*|history|chart)"
         r"\s?(?:no|nr|number|id|#)?\.?\s?[:#=]\s?[\w/-]*\d[\w/-]*",
         r"(?i)\b(?:dob|date of birth|born|age)\b\s?[:=]?\s?\S+",
         r"(?i)\baged?\s(?:over\s)?\d{2,3}\b|\b\d{2,3}[\s-]?(?:year|yr|y/?o)s?\b[\s-]?(?:old)?",

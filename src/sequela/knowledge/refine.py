@@ -104,7 +104,7 @@ def _read(
     source: Report, work: Path, ask: Ask | None, model: str, failures: Counter[str]
 ) -> StructuredReport:
     if ask is None or _is_empty(source):
-        return extract_report(source.text)
+        return extract_report(source.text, source.identifiers)
     answered = AnswerCache(work / CACHE, model).ask(_prompt(source), ask)
     try:
         if answered.failure:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from dataclasses import fields as fields_of
 
 import torch
@@ -53,6 +53,8 @@ class Batch:
         copy_number_mask: True where the gene was looked at.
         fields: Vectors of the fields of the pathology report, in the order of the schema.
         field_mask: True where the report says the field.
+        report_numbers: The same fields as numbers, scaled on training patients, less those of a
+            report that says nothing; 0 for who has none.
         claims: Vectors of what is known of the patient's cancer.
         claim_modality: What each claim speaks of, an index into `CLAIM_MODALITIES`.
         claim_direction: 1 where the claim marks a higher risk, -1 a lower one.
@@ -85,6 +87,7 @@ class Batch:
     copy_number_mask: Bool[Tensor, "patient copied_gene"] | None = None
     fields: Float[Tensor, "patient field dim"] | None = None
     field_mask: Bool[Tensor, "patient field"] | None = None
+    report_numbers: Float[Tensor, "patient number"] | None = None
     claims: Float[Tensor, "patient claim dim"] | None = None
     claim_modality: Int[Tensor, "patient claim"] | None = None
     claim_direction: Float[Tensor, "patient claim"] | None = None
@@ -113,6 +116,18 @@ class Batch:
                 hint="build the batch from inputs that hold what the model reads",
             )
         return values, mask
+
+    def without(self, *modalities: str) -> Batch:
+        """The same with these modalities masked, as if no patient had them.
+
+        Args:
+            modalities: As `measured` names them.
+        """
+        hidden = {}
+        for name in modalities:
+            mask = _FIELDS.get(name, (name, f"{name}_mask"))[1]
+            hidden[mask] = torch.zeros_like(self.measured(name)[1])
+        return replace(self, **hidden)
 
     def rows(self, start: int, stop: int) -> Batch:
         """Some of the patients, one after another."""

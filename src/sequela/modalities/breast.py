@@ -11,6 +11,7 @@ from scipy import ndimage
 
 _COARSE = 384  # pixels of the longer axis on which the breast is sought
 _LEAST_SHARE = 0.02  # a breast fills at least so much of the image
+_SHADES = 128  # levels of brightness among which air is the most frequent
 _OVER_AIR = 0.02  # brightness above the air's that counts as tissue
 
 Edge = Literal["left", "right"]
@@ -83,8 +84,8 @@ def find_breast(
 
 def _above_air(coarse: Float[np.ndarray, "height width"]) -> Bool[np.ndarray, "height width"]:
     smooth = ndimage.uniform_filter(coarse, 3, mode="nearest")
-    counts, edges = np.histogram(smooth, bins=128, range=(0.0, 1.0))
-    air = edges[int(counts[:64].argmax()) + 1]
+    counts = np.bincount((smooth * _SHADES).astype(np.intp).ravel(), minlength=_SHADES)
+    air = (int(counts[: _SHADES // 2].argmax()) + 1) / _SHADES
     return np.asarray(smooth > air + _OVER_AIR)
 
 

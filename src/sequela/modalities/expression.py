@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
-from typing import Any, Literal, TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
 from jaxtyping import Bool, Float
@@ -15,7 +15,6 @@ from sequela.errors import DataError
 from sequela.settings import Settings
 
 Scaled: TypeAlias = tuple[Float[np.ndarray, "case gene"], Bool[np.ndarray, "case gene"]]
-Scaling = Literal["standard", "none"]
 
 _LINEAR: tuple[Unit, ...] = ("counts", "tpm")
 _LIBRARY = 1e6

@@ -7,6 +7,8 @@ HDF5, which is read in child processes only. Pickles (`.pt`) are never read.
 from __future__ import annotations
 
 import json
+import math
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -24,6 +26,7 @@ from sequela.storage import atomic
 HDF5_ENDINGS = (".h5", ".hdf5")
 _METADATA_KEY = "sequela"
 _ENCODERS = ("encoder", "extractor", "patch_encoder", "model")
+_NAME_OF_ENCODER = re.compile(r"[A-Za-z][\w./:@+-]{0,79}")
 _MOST_BYTES = 3 << 30
 _PICKLE = (
     "is a pickle, which could run code as it is read, so it is not read; where you trust it, write "
@@ -167,7 +170,7 @@ def _made(file: Any) -> dict[str, Any]:
         return _encoder_of(metadata)
     try:
         made = json.loads(metadata[_METADATA_KEY])
-    except ValueError:
+    except (ValueError, RecursionError):
         made = None
     if not isinstance(made, dict):
         raise DataError("does not say how it was made: it is damaged")
@@ -180,7 +183,7 @@ def _encoder_of(told: Mapping[str, Any]) -> dict[str, Any]:
         value = told.get(name)
         if isinstance(value, bytes):
             value = value.decode(errors="replace")
-        if isinstance(value, str) and value:
+        if isinstance(value, str) and _NAME_OF_ENCODER.fullmatch(value):
             return {"encoder": value}
     return {}
 
@@ -193,7 +196,12 @@ def _read_hdf5(path: Path) -> SlideFeatures:
             name = _name_of_features(set(file.keys()))
             features = _array(file, name)
             coords = _array(file, COORDS) if COORDS in file else None
-            told = {**file.attrs, **file[name].attrs}
+            told = {
+                key: place.attrs[key]
+                for place in (file, file[name])
+                for key in _ENCODERS
+                if key in place.attrs
+            }
     except (OSError, KeyError, RuntimeError, ValueError, TypeError) as error:
         raise DataError("is damaged or no HDF5 file") from error
     return checked(features, coords, _encoder_of(told))
@@ -210,7 +218,8 @@ def _array(file: Any, name: str) -> np.ndarray:
         raise DataError(f"its {name} are not in the file itself")
     if found.dtype.kind not in "fiu":
         raise DataError(f"its {name} are not numbers")
-    if found.size * found.dtype.itemsize > _MOST_BYTES:
+    chunk = math.prod(found.chunks or (0,))  # is unpacked whole, however little of it is used
+    if max(found.size, chunk) * found.dtype.itemsize > _MOST_BYTES:
         raise ResourceLimitError(f"its {name} take more than {_MOST_BYTES >> 30} GiB")
     array: np.ndarray = found[()]
     return array

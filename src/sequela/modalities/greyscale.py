@@ -37,13 +37,13 @@ def dicom_greyscale(
     Modality LUT or rescale → VOI LUT, else the first window, else the image's own range →
     MONOCHROME1 inverted → padding black.
 
-    Every value that the bits can hold goes through pydicom's own functions once, instead of
-    every pixel; bits above `bits` are ignored, as they may hold overlays.
+    Every value that `bits` can hold goes through pydicom's own functions once, instead of every
+    pixel; the bits above are ignored, as they may hold overlays.
 
     Raises:
         DataError: If a table or window in the header cannot be applied.
     """
-    values = _meanings(dataset, stored.dtype, bits)
+    values = _meanings(dataset, bits)
     padding = _padding(dataset, values)
     try:
         scaled = apply_modality_lut(values, dataset)
@@ -56,12 +56,13 @@ def dicom_greyscale(
     if dataset.PhotometricInterpretation == "MONOCHROME1":
         table = 1.0 - table
     table[padding] = 0.0
-    return Greyscale(table.astype(np.float32), rule, tuple(warnings))
+    whole = np.tile(table.astype(np.float32), (256**stored.itemsize) >> bits)
+    return Greyscale(whole, rule, tuple(warnings))
 
 
-def _meanings(dataset: Dataset, kind: np.dtype, bits: int) -> Int[np.ndarray, " value"]:
-    """The integer that each pattern of stored bits stands for."""
-    patterns = np.arange(1 << (8 * kind.itemsize), dtype=np.int32) & ((1 << bits) - 1)
+def _meanings(dataset: Dataset, bits: int) -> Int[np.ndarray, " value"]:
+    """The integer that each pattern of `bits` stands for."""
+    patterns = np.arange(1 << bits, dtype=np.int32)
     signed = int(dataset.get("PixelRepresentation") or 0) == 1
     return np.where(signed & (patterns >> (bits - 1) == 1), patterns - (1 << bits), patterns)
 
@@ -93,9 +94,9 @@ def _shown(
             which = f" (first of {several})" if several > 1 else ""
             return *_by_window(dataset, scaled), f"window {function}{which}", warnings
         warnings.append("has a window that cannot be used; the range of its pixels is")
-    present = np.zeros(len(values), bool)
+    present = np.zeros(256**stored.itemsize, bool)
     present[stored] = True
-    seen = scaled[present & ~padding]
+    seen = scaled[present.reshape(-1, len(values)).any(axis=0) & ~padding]
     if not len(seen):
         raise DataError("it is empty: all its pixels are padding")
     return scaled, (float(seen.min()), float(seen.max())), "pixel range", warnings

@@ -7,6 +7,7 @@ library and then converts them three times.
 from __future__ import annotations
 
 import contextlib
+import struct
 from collections import OrderedDict
 from pathlib import Path
 
@@ -21,7 +22,7 @@ _JPEG, _RGB, _YCBCR = 7, 2, 6
 _CACHED = 96 << 20
 TIFF_FAULTS = (
     *(tifffile.TiffFileError, ValueError, KeyError, IndexError, OSError, RuntimeError),
-    *(TypeError, AttributeError, ZeroDivisionError, OverflowError),
+    *(TypeError, AttributeError, ZeroDivisionError, OverflowError, struct.error),
 )
 """What tifffile raises on broken files."""
 

@@ -18,7 +18,7 @@ from sequela.storage import fingerprint
 VIEW_KINDS = (("L", "CC"), ("L", "MLO"), ("R", "CC"), ("R", "MLO"))
 """Side and view of each value of `Batch.view_kind`."""
 
-_VERSION = "1"  # raise it when the same policy begins to give other pixels
+_VERSION = "2"  # raise it when the same policy begins to give other pixels
 
 
 class PixelPolicy(Settings):

@@ -17,11 +17,31 @@ from torch import Tensor
 
 from sequela.cohort.patient import Patient, Slide
 from sequela.errors import DataError
-from sequela.modalities.feature_file import in_place, read_features, read_header
+from sequela.modalities.feature_file import (
+    SlideFeatures,
+    in_place,
+    read_features,
+    read_header,
+)
 from sequela.storage import fingerprint
 
 INDEX = "slides.parquet"
 """In the folder of prepared slides: a row a slide, with the reason where it has no features."""
+
+
+def feature_file(folder: Path, slide_id: str) -> Path:
+    """The file of a slide's features in the folder of prepared slides.
+
+    It bears the id that the slides table gives, which is a pseudonym as all ids of a cohort are;
+    never the name of the slide's own file.
+    """
+    return folder / f"{slide_id}.safetensors"
+
+
+def picture_file(folder: Path, slide_id: str) -> Path:
+    """The picture of what was cut of the slide, for eyes."""
+    return folder / f"{slide_id}.png"
+
 
 SlidePolicy = Literal["concatenate", "largest", "first"]
 """Of several slides a patient: all their patches, those of the slide with most, of the first id."""
@@ -49,11 +69,13 @@ class SlideBags:
         files: Feature files of each patient's slides, in order of the slide id.
         policy: What becomes of several slides a patient.
         made: What made the features (encoder and its hash, width), and a hash of the index.
+        names: The slide id of each of the files.
     """
 
     files: Mapping[str, tuple[Path, ...]]
     policy: SlidePolicy = "concatenate"
     made: Mapping[str, Any] = field(default_factory=dict)
+    names: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
     @classmethod
     def of(
@@ -77,11 +99,15 @@ class SlideBags:
             raise DataError("the slides are not prepared", hint="run `sequela prepare`")
         index = pl.read_parquet(folder / INDEX).filter(pl.col("failed") == "")
         whole = set(index["slide_id"])
-        files = {
-            patient: tuple(_file(slide, folder) for slide in theirs if slide.slide_id in whole)
+        kept = {
+            patient: tuple(slide for slide in theirs if slide.slide_id in whole)
             for patient, theirs in slides.items()
         }
-        return cls(files, policy, _made(index)) if any(files.values()) else None
+        if not any(kept.values()):
+            return None
+        files = {name: tuple(_file(one, folder) for one in some) for name, some in kept.items()}
+        names = {name: tuple(one.slide_id for one in some) for name, some in kept.items()}
+        return cls(files, policy, _made(index), names)
 
     @cached_property
     def width(self) -> int:
@@ -94,28 +120,37 @@ class SlideBags:
         Raises:
             DataError: If a file is damaged, or of another encoder than the others.
         """
-        slides = [self._slide(path) for path in self.files.get(patient_id, ())]
-        if not slides:
-            return torch.zeros((0, self.width))
-        match self.policy:
-            case "concatenate":
-                return torch.cat(slides)
-            case "largest":
-                return max(slides, key=len)
-            case "first":
-                return slides[0]
+        slides = [torch.from_numpy(slide.features) for slide in self.slides(patient_id).values()]
+        return torch.cat(slides) if slides else torch.zeros((0, self.width))
 
-    def _slide(self, path: Path) -> Float[Tensor, "patch feature"]:
+    def slides(self, patient_id: str) -> dict[str, SlideFeatures]:
+        """The slides whose patches the bag holds, by slide id, in its order.
+
+        Raises:
+            DataError: If a file is damaged, or of another encoder than the others.
+        """
+        files = self.files.get(patient_id, ())
+        names = self.names.get(patient_id) or tuple(str(rank) for rank in range(len(files)))
+        first = self.policy == "first"
+        named = dict(list(zip(names, files, strict=True))[: 1 if first else None])
+        slides = {name: self._slide(path) for name, path in named.items()}
+        if self.policy != "largest" or not slides:
+            return slides
+        name = max(slides, key=lambda one: len(slides[one].features))
+        return {name: slides[name]}
+
+    def _slide(self, path: Path) -> SlideFeatures:
         try:
-            features = read_features(path).features
+            slide = read_features(path)
         except DataError as error:
             raise DataError(f"a feature file {error.message}", hint="`sequela prepare`") from error
-        if features.shape[1] != self.width:
+        if slide.features.shape[1] != self.width:
             raise DataError(
-                f"a feature file has {features.shape[1]} numbers a patch, the others {self.width}",
+                f"a feature file has {slide.features.shape[1]} numbers a patch, the others "
+                f"{self.width}",
                 hint="make all features with one encoder; `sequela prepare` says which differ",
             )
-        return torch.from_numpy(features)
+        return slide
 
 
 def _made(index: pl.DataFrame) -> dict[str, Any]:
@@ -129,7 +164,7 @@ def _made(index: pl.DataFrame) -> dict[str, Any]:
 
 def _file(slide: Slide, folder: Path) -> Path:
     given = in_place(slide.features) if slide.features else None
-    return given or folder / f"{slide.slide_id}.safetensors"
+    return given or feature_file(folder, slide.slide_id)
 
 
 @dataclass(frozen=True)

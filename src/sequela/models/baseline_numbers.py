@@ -1,10 +1,10 @@
-"""The numbers that a baseline reads of a case: covariates, timing, components of its texts."""
+"""The numbers that a baseline reads: covariates, timing, components of texts, report fields."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 import polars as pl
@@ -13,12 +13,16 @@ from jaxtyping import Float
 from sequela.cohort.manifest import Covariate
 from sequela.cohort.patient import Case
 from sequela.errors import DataError
+from sequela.knowledge.schema import StructuredReport
 from sequela.modalities.clinical import ClinicalScaler
+from sequela.modalities.report_numbers import ReportScaler
+from sequela.modalities.shared_words import only_words, shared_words
 from sequela.models.gene_components import GeneComponents, Tables
 from sequela.models.text_components import TextComponents, text_of
 
 TIMING = ("landmark", "gap", "exams")
 _COMPONENTS = 30
+Part: TypeAlias = tuple[tuple[str, ...], Float[np.ndarray, "patient _"]]
 
 
 @dataclass(frozen=True)
@@ -30,11 +34,13 @@ class BaselineInputs:
         covariates: The declared clinical columns, a row a case in the same order
             (`modalities.clinical.rows_of`).
         genes: The cohort's gene tables.
+        reports: Structured pathology reports by patient.
     """
 
     cases: Sequence[Case]
     covariates: pl.DataFrame
     genes: Tables = field(default_factory=dict)
+    reports: Mapping[str, StructuredReport] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.cases)
@@ -43,6 +49,11 @@ class BaselineInputs:
     def patients(self) -> list[str]:
         """Whose case each is."""
         return [case.patient_id for case in self.cases]
+
+    @property
+    def structured(self) -> list[StructuredReport | None]:
+        """The structured report of each, None where there is none."""
+        return [self.reports.get(case.patient_id) for case in self.cases]
 
 
 @dataclass(frozen=True)
@@ -56,6 +67,8 @@ class Numbers:
         features: Names of the numbers that vary among training patients.
         columns: Where those stand among all numbers.
         genes: Components of the genes, None where they are not read.
+        reports: Fields of the structured reports, None where they are not read.
+        blocks: Which kind each of `columns` is of, for a penalty each.
     """
 
     timing: bool
@@ -64,6 +77,8 @@ class Numbers:
     features: tuple[str, ...] = ()
     columns: tuple[int, ...] = ()
     genes: GeneComponents | None = None
+    reports: ReportScaler | None = None
+    blocks: tuple[int, ...] = ()
 
     @classmethod
     def fit(
@@ -74,6 +89,7 @@ class Numbers:
         timing: bool = False,
         texts: bool = False,
         genes: bool = False,
+        reports: bool = False,
     ) -> Numbers:
         """The numbers of training cases that vary among them.
 
@@ -81,47 +97,48 @@ class Numbers:
             DataError: If none does.
         """
         scaler = ClinicalScaler.fit(inputs.covariates, clinical) if clinical else None
-        words = [text_of(case) for case in inputs.cases] if texts else []
-        components = TextComponents.fit(words, _COMPONENTS) if texts else None
+        components = TextComponents.fit(_in_shared_words(inputs), _COMPONENTS) if texts else None
         molecular = None
         if genes:
             molecular = GeneComponents.fit(inputs.genes, inputs.patients, _COMPONENTS)
-        every = cls(timing, scaler, components, genes=molecular)
-        names, values = every._all(inputs)
-        columns = np.flatnonzero(np.ptp(values, axis=0) > 0)
+        fields = ReportScaler.fit(inputs.structured) if reports else None
+        every = cls(timing, scaler, components, genes=molecular, reports=fields)
+        parts = every._parts(inputs)
+        names = [name for part, _ in parts for name in part]
+        block = np.repeat(np.arange(len(parts)), [len(part) for part, _ in parts])
+        columns = np.flatnonzero(np.ptp(_joined(parts, len(inputs)), axis=0) > 0)
         if not len(columns):
             raise DataError(
                 f"this baseline needs a number that varies; of {len(names)}, none does",
                 hint="declare clinical covariates in the manifest, or leave this baseline out",
             )
-        features = tuple(names[column] for column in columns)
-        return replace(every, features=features, columns=tuple(columns.tolist()))
+        return replace(
+            every,
+            features=tuple(names[column] for column in columns),
+            columns=tuple(columns.tolist()),
+            blocks=tuple(block[columns].tolist()),
+        )
 
     def of(self, inputs: BaselineInputs) -> Float[np.ndarray, "patient feature"]:
         """The numbers of some cases."""
-        return self._all(inputs)[1][:, list(self.columns)]
+        return _joined(self._parts(inputs), len(inputs))[:, list(self.columns)]
 
-    def _all(
-        self, inputs: BaselineInputs
-    ) -> tuple[tuple[str, ...], Float[np.ndarray, "patient feature"]]:
-        names: tuple[str, ...] = ()
-        blocks = [np.zeros((len(inputs), 0))]
+    def _parts(self, inputs: BaselineInputs) -> list[Part]:
+        """Names and values of what is read, one kind after the other."""
+        parts: list[Part] = []
         if self.timing:
-            names, blocks = names + TIMING, [*blocks, _timing(inputs.cases)]
+            parts.append((TIMING, _timing(inputs.cases)))
         if self.scaler is not None:
-            values, known = self.scaler.transform(inputs.covariates)
-            columns = self.scaler.columns
-            first = np.cumsum([0, *(len(column.features) for column in columns)])[:-1]
-            unknown = tuple(f"{column.name} unknown" for column in columns)
-            names, blocks = (*names, *self.scaler.features, *unknown), [*blocks, values]
-            blocks.append(~known[:, first])
+            parts.append(_covariates(self.scaler, inputs.covariates))
         if self.texts is not None:
-            names += self.texts.names
-            blocks.append(self.texts.transform([text_of(case) for case in inputs.cases]))
+            texts = [text_of(case) for case in inputs.cases]
+            parts.append((self.texts.names, self.texts.transform(texts)))
         if self.genes is not None:
-            names += self.genes.names
-            blocks.append(self.genes.transform(inputs.genes, inputs.patients))
-        return names, np.concatenate(blocks, axis=1)
+            values = self.genes.transform(inputs.genes, inputs.patients)
+            parts.append((self.genes.names, values))
+        if self.reports is not None:
+            parts.append((self.reports.features, self.reports.transform(inputs.structured)))
+        return parts
 
     def state(self) -> dict[str, Any]:
         """What `from_state` needs, as JSON holds it."""
@@ -132,12 +149,15 @@ class Numbers:
             "genes": None if self.genes is None else self.genes.state(),
             "features": list(self.features),
             "columns": list(self.columns),
+            "blocks": list(self.blocks),
+            "reports": None if self.reports is None else self.reports.state(),
         }
 
     @classmethod
     def from_state(cls, state: Mapping[str, Any]) -> Numbers:
         """The numbers whose `state()` this is."""
         scaler, texts, genes = state["scaler"], state["texts"], state.get("genes")
+        reports = state.get("reports")
         return cls(
             state["timing"],
             None if scaler is None else ClinicalScaler.from_state(scaler),
@@ -145,7 +165,28 @@ class Numbers:
             tuple(state["features"]),
             tuple(state["columns"]),
             None if genes is None else GeneComponents.from_state(genes),
+            None if reports is None else ReportScaler.from_state(reports),
+            tuple(state.get("blocks", ())),
         )
+
+
+def _joined(parts: Sequence[Part], cases: int) -> Float[np.ndarray, "patient _"]:
+    return np.concatenate([np.zeros((cases, 0)), *(values for _, values in parts)], axis=1)
+
+
+def _covariates(scaler: ClinicalScaler, covariates: pl.DataFrame) -> Part:
+    """Clinical covariates, and which of them are unknown."""
+    values, known = scaler.transform(covariates)
+    first = np.cumsum([0, *(len(column.features) for column in scaler.columns)])[:-1]
+    unknown = tuple(f"{column.name} unknown" for column in scaler.columns)
+    return (*scaler.features, *unknown), np.concatenate([values, ~known[:, first]], axis=1)
+
+
+def _in_shared_words(inputs: BaselineInputs) -> list[str]:
+    """The text of each case, without words that few patients have."""
+    texts = [(case.patient_id, text_of(case)) for case in inputs.cases]
+    words = shared_words(texts)
+    return [only_words(text, words) for _, text in texts]
 
 
 def _timing(cases: Sequence[Case]) -> Float[np.ndarray, "patient feature"]:

@@ -16,7 +16,7 @@ from jaxtyping import Float
 from sequela.cohort.manifest import Covariate
 from sequela.errors import DataError
 from sequela.models.baseline_numbers import BaselineInputs, Numbers
-from sequela.models.hazard_baselines import BoostingBaseline, CoxBaseline, Penalty
+from sequela.models.hazard_baselines import HazardBaseline, HazardModel
 from sequela.survival.aalen_johansen import aalen_johansen
 from sequela.survival.followup import Followup
 from sequela.survival.risk_sets import step
@@ -27,17 +27,25 @@ BaselineName = Literal[
     "timing-only",
     "cox-text",
     "cox-expression",
+    "cox-expression-blocks",
+    "cox-report",
+    "cox-expression-report",
     "coxnet",
     "boosting",
     "boosting-expression",
 ]
 BASELINES: tuple[BaselineName, ...] = get_args(BaselineName)
+READS_REPORTS: tuple[BaselineName, ...] = ("cox-report", "cox-expression-report")
+"""Those that read the frozen knowledge of a cohort."""
 BASELINE_WORDS: Mapping[BaselineName, str] = {
     "kaplan-meier": "the same risk for everybody: what is known without a covariate",
     "cox-clinical": "ridge Cox on the clinical covariates that the manifest declares",
     "timing-only": "ridge Cox on when exams were made; what it reaches, the design gives away",
     "cox-text": "ridge Cox on clinical covariates and components of the notes (tf-idf, SVD)",
     "cox-expression": "ridge Cox on clinical covariates and 30 components of expression",
+    "cox-expression-blocks": "the same numbers, a ridge for covariates and another for expression",
+    "cox-report": "Cox on clinical covariates and fields of structured reports, a ridge for each",
+    "cox-expression-report": "Cox on covariates, expression and report fields, a ridge for each",
     "coxnet": "elastic-net Cox on the same numbers, its penalty chosen among training patients",
     "boosting": "gradient boosting of small trees on the numbers of cox-text, by Cox's likelihood",
     "boosting-expression": "the same on the numbers of cox-expression",
@@ -78,7 +86,7 @@ class KaplanMeierBaseline:
         return asdict(self)
 
 
-Baseline: TypeAlias = KaplanMeierBaseline | CoxBaseline | BoostingBaseline
+Baseline: TypeAlias = KaplanMeierBaseline | HazardBaseline
 
 
 def fit_baseline(
@@ -89,7 +97,7 @@ def fit_baseline(
     clinical: Mapping[str, Covariate],
     horizon: float | None = None,
     cause: int = 1,
-    ridge: Penalty = 1.0,
+    ridge: float = 1.0,
 ) -> Baseline:
     """The baseline of that name, fitted on training patients.
 
@@ -107,6 +115,7 @@ def fit_baseline(
         DataError: If there is nothing to fit on: no covariate, or none that varies.
         UndefinedMetricError: If no training patient has the event.
     """
+    model: HazardModel = ridge
     match name:
         case "kaplan-meier":
             curve = aalen_johansen(train.time, train.event, cause=cause, entry=train.entry)
@@ -124,24 +133,34 @@ def fit_baseline(
                     hint="choose cox-clinical, which reads covariates alone",
                 )
         case "cox-expression":
-            numbers, ridge = _with_genes(name, inputs, clinical), "chosen"
+            numbers, model = _with_genes(name, inputs, clinical), "chosen"
+        case "cox-expression-blocks":
+            numbers, model = _with_genes(name, inputs, clinical), "by-block"
+        case "cox-report":
+            _require_reports(name, inputs)
+            numbers, model = Numbers.fit(inputs, clinical, reports=True), "by-block"
+        case "cox-expression-report":
+            _require_reports(name, inputs)
+            numbers, model = _with_genes(name, inputs, clinical, reports=True), "by-block"
         case "coxnet":
-            numbers, ridge = _with_genes(name, inputs, clinical), "elastic-net"
+            numbers, model = _with_genes(name, inputs, clinical), "elastic-net"
         case "boosting-expression":
-            numbers = _with_genes(name, inputs, clinical)
-            return BoostingBaseline.fit(numbers, inputs, train, cause=cause, horizon=horizon)
+            numbers, model = _with_genes(name, inputs, clinical), "boosted"
         case "boosting":
-            numbers = Numbers.fit(inputs, clinical, texts=True)
-            return BoostingBaseline.fit(numbers, inputs, train, cause=cause, horizon=horizon)
+            numbers, model = Numbers.fit(inputs, clinical, texts=True), "boosted"
         case _:
             assert_never(name)
-    return CoxBaseline.fit(numbers, inputs, train, cause=cause, horizon=horizon, ridge=ridge)
+    return HazardBaseline.fit(numbers, inputs, train, cause=cause, horizon=horizon, model=model)
 
 
 def _with_genes(
-    name: BaselineName, inputs: BaselineInputs, clinical: Mapping[str, Covariate]
+    name: BaselineName,
+    inputs: BaselineInputs,
+    clinical: Mapping[str, Covariate],
+    *,
+    reports: bool = False,
 ) -> Numbers:
-    numbers = Numbers.fit(inputs, clinical, genes=True)
+    numbers = Numbers.fit(inputs, clinical, genes=True, reports=reports)
     if numbers.genes is None:
         raise DataError(
             f"{name} reads genes, and the cohort has no gene table",
@@ -150,13 +169,19 @@ def _with_genes(
     return numbers
 
 
+def _require_reports(name: BaselineName, inputs: BaselineInputs) -> None:
+    if not any(report and report.known for report in inputs.structured):
+        raise DataError(
+            f"{name} reads structured reports, and no training patient's report says anything",
+            hint="add pathology reports to the cohort's texts, or choose cox-clinical",
+        )
+
+
 def baseline_from_state(state: Mapping[str, Any]) -> Baseline:
     """The baseline whose `state()` this is."""
     if "steps" in state:
         return KaplanMeierBaseline(**_tuples(state))
-    if "boosted" in state:
-        return BoostingBaseline.from_state(state)
-    return CoxBaseline.from_state(state)
+    return HazardBaseline.from_state(state)
 
 
 def _tuples(state: Mapping[str, Any]) -> dict[str, Any]:

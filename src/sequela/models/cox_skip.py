@@ -1,22 +1,27 @@
 """A straight way from covariates to the logits, its weights a Cox model's.
 
 A network of a few hundred patients does not find again what three covariates say; so that it need
-not, they pass it by. What passes: clinical covariates, which of them are unknown, and principal
-components of expression.
+not, they pass it by. What passes: clinical covariates, which of them are unknown, principal
+components of expression, and the fields of the structured report.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from sequela.modalities.batch import Batch
 from sequela.models.gene_components import principal_directions
 from sequela.survival.cox import fit_cox
 from sequela.survival.followup import Followup
-from sequela.survival.ridge_choice import chosen_ridge
+from sequela.survival.ridge_choice import chosen_ridges
+
+HeadLoss = Callable[[Float[Tensor, "patient logit"]], Float[Tensor, ""]]
+_LEVEL_RIDGE = 1e-4
 
 
 class CoxSkip(nn.Module):
@@ -26,16 +31,20 @@ class CoxSkip(nn.Module):
         covariates: How many clinical features there are.
         genes: How many genes; 0 leaves expression out.
         components: Principal components of expression.
+        reports: How many numbers a report is turned into; 0 leaves reports out.
         learned: Whether training goes on changing the weights.
     """
 
-    def __init__(self, covariates: int, genes: int, components: int, *, learned: bool) -> None:
+    def __init__(
+        self, covariates: int, genes: int, components: int, reports: int = 0, *, learned: bool
+    ) -> None:
         super().__init__()
-        self.clinical = covariates > 0
+        self.clinical, self.reports = covariates > 0, reports > 0
         kept = components if genes else 0
+        self.widths = (2 * covariates, kept, reports)
         self.register_buffer("directions", torch.zeros(genes, kept))
-        self.register_buffer("centre", torch.zeros(2 * covariates + kept))
-        self.weight = nn.Parameter(torch.zeros(2 * covariates + kept), requires_grad=learned)
+        self.register_buffer("centre", torch.zeros(sum(self.widths)))
+        self.weight = nn.Parameter(torch.zeros(sum(self.widths)), requires_grad=learned)
 
     directions: Float[Tensor, "gene component"]
     centre: Float[Tensor, " feature"]
@@ -52,6 +61,8 @@ class CoxSkip(nn.Module):
             parts += [batch.clinical * batch.clinical_mask, (~batch.clinical_mask).float()]
         if self.directions.numel() and batch.genes is not None and batch.gene_mask is not None:
             parts.append((batch.genes * batch.gene_mask) @ self.directions)
+        if self.reports and batch.report_numbers is not None and batch.field_mask is not None:
+            parts.append(batch.report_numbers * batch.field_mask.any(dim=1, keepdim=True))
         if not parts:
             return batch.day.new_zeros((len(batch), 0))
         return torch.cat(parts, dim=1)
@@ -64,8 +75,8 @@ class CoxSkip(nn.Module):
             batch: All training patients.
             followup: Theirs.
             cause: The event of interest; others are censored here.
-            ridge: Penalty on squared log hazard ratios a standard deviation; None chooses it by
-                cross-validation.
+            ridge: Penalty on squared log hazard ratios a standard deviation; None chooses one for
+                each modality by cross-validation.
         """
         if self.directions.numel() and batch.genes is not None and batch.gene_mask is not None:
             genes = (batch.genes * batch.gene_mask).double()
@@ -76,10 +87,45 @@ class CoxSkip(nn.Module):
         if not varying.any():
             return
         seen, struck = features[:, varying], followup.event == cause
+        told = (followup.time, struck)
+        penalty: float | Float[np.ndarray, " feature"]
         if ridge is None:
-            ridge = chosen_ridge(seen, followup.time, struck, entry=followup.entry)
-        cox = fit_cox(seen, followup.time, struck, entry=followup.entry, ridge=ridge)
+            penalty = chosen_ridges(seen, self._blocks()[varying], *told, entry=followup.entry)
+        else:
+            penalty = ridge
+        cox = fit_cox(seen, *told, entry=followup.entry, ridge=penalty)
         weight, centre = np.zeros(len(varying)), np.zeros(len(varying))
         weight[varying], centre[varying] = cox.coefficients, cox.centre
         self.weight.copy_(torch.from_numpy(weight))
         self.centre.copy_(torch.from_numpy(centre))
+
+    def _blocks(self) -> Int[np.ndarray, " feature"]:
+        """The modality of each feature."""
+        return np.repeat(np.arange(len(self.widths)), self.widths)
+
+
+def fitted_level(
+    loss: HeadLoss, straight: Float[Tensor, "patient logit"]
+) -> Float[Tensor, " logit"]:
+    """What is added to all patients' logits so that the head's loss of training patients is least.
+
+    With it the first step starts at the training patients' own hazards rather than at logits of 0,
+    which mean the crude rate to one head and an even chance a bin to another. The learning rate of
+    a few hundred patients would not get there.
+
+    Args:
+        loss: Of the training patients' logits.
+        straight: What the straight way says of them.
+    """
+    level = torch.zeros(straight.shape[1], dtype=torch.float64, requires_grad=True)
+    fixed = straight.detach().double()
+    optimizer = torch.optim.LBFGS([level], max_iter=200, line_search_fn="strong_wolfe")
+
+    def closure() -> float:
+        optimizer.zero_grad()
+        total = loss(fixed + level) + _LEVEL_RIDGE * level.square().sum()
+        total.backward()  # type: ignore[no-untyped-call]
+        return total.item()
+
+    optimizer.step(closure)  # type: ignore[no-untyped-call]
+    return level.detach().to(straight.dtype)

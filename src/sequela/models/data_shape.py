@@ -17,6 +17,7 @@ class DataShape(Settings):
         members: Of each gene table, the columns of the genes of each set.
         sets: Names of these sets.
         fields: Fields of the report schema.
+        report_numbers: Numbers that a report is turned into.
         text: Width of the text encoder's vectors.
         covariates: Clinical features.
     """
@@ -26,6 +27,7 @@ class DataShape(Settings):
     members: dict[str, tuple[tuple[int, ...], ...]] = Field(default_factory=dict)
     sets: dict[str, tuple[str, ...]] = Field(default_factory=dict)
     fields: int = 0
+    report_numbers: int = 0
     text: int = 0
     covariates: int = 0
 

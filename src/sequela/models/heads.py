@@ -21,6 +21,7 @@ from sequela.models.head_binary import BinaryHead, BinaryHeadConfig
 from sequela.models.head_cox import CoxHead, CoxHeadConfig
 from sequela.models.head_discrete import DiscreteHazardHead, DiscreteHazardHeadConfig
 from sequela.models.head_piecewise import PiecewiseHazardHead, PiecewiseHazardHeadConfig
+from sequela.models.head_ranking import RankingHead, RankingHeadConfig
 from sequela.survival.followup import Followup
 from sequela.survival.time_bins import TimeBins
 
@@ -37,9 +38,12 @@ __all__ = [
     "HeadConfig",
     "PiecewiseHazardHead",
     "PiecewiseHazardHeadConfig",
+    "RankingHead",
+    "RankingHeadConfig",
     "completed",
     "fit_head",
     "head_from_state",
+    "head_warning",
     "incidence_of_rivals",
 ]
 
@@ -49,10 +53,17 @@ HeadConfig: TypeAlias = (
     | PiecewiseHazardHeadConfig
     | CoxHeadConfig
     | AdditiveHazardHeadConfig
+    | RankingHeadConfig
 )
 Head: TypeAlias = (
-    BinaryHead | DiscreteHazardHead | PiecewiseHazardHead | CoxHead | AdditiveHazardHead
+    BinaryHead
+    | DiscreteHazardHead
+    | PiecewiseHazardHead
+    | CoxHead
+    | AdditiveHazardHead
+    | RankingHead
 )
+_FINE_BINS = 10
 
 
 def fit_head(
@@ -90,8 +101,25 @@ def fit_head(
             return CoxHead(horizon, cause)
         case AdditiveHazardHeadConfig():
             return AdditiveHazardHead.fit(train, horizon, cause)
+        case RankingHeadConfig():
+            bins = TimeBins.fit(train, config.bins, cause=cause, horizon=horizon)
+            causes = causes_of(train, cause, config.rivals)
+            return RankingHead(bins, horizon, config.weight, config.scale, causes)
         case _:
             assert_never(config)
+
+
+def head_warning(config: HeadConfig) -> str | None:
+    """What to know of a head before its numbers are believed; None where there is nothing."""
+    if not isinstance(config, DiscreteHazardHeadConfig) or config.bins >= _FINE_BINS:
+        return None
+    return (
+        f"a discrete hazard in {config.bins} bins credits a patient who is censored within a bin "
+        "with all of it, which overstates survival, and tells no order within a bin; bins at "
+        "quantiles of all patients' times, as published code places them, would also have seen "
+        "the test patients (here training events place them). head.kind=piecewise-hazard counts "
+        "the days"
+    )
 
 
 def completed(
@@ -140,6 +168,8 @@ def head_from_state(state: Mapping[str, Any]) -> Head:
             return PiecewiseHazardHead(_bins(state), horizon, days, _tuples(causes))
         case {"kind": "additive-hazard", "years": years, "cause": cause}:
             return AdditiveHazardHead(tuple(years), cause)
+        case {"kind": "ranking", "weight": weight, "scale": scale, "causes": causes}:
+            return RankingHead(_bins(state), state["horizon"], weight, scale, _tuples(causes))
         case {"kind": "cox"}:
             return CoxHead.from_state(state)
         case _:

@@ -3,22 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Annotated, Literal, get_args
+from typing import Literal, get_args
 
 from pydantic import Field, model_validator
 
 from sequela.errors import UsageError
-from sequela.models.data_shape import DataShape
-from sequela.models.heads import HeadConfig, PiecewiseHazardHeadConfig
-from sequela.settings import Settings
+from sequela.models.seen_once import SeenOnce
 
 Modality = Literal["slide", "genes", "mutation", "copy_number", "report", "clinical"]
 MODALITIES: tuple[Modality, ...] = get_args(Modality)
+Straight = Literal["clinical", "genes", "report"]
+STRAIGHT: tuple[Straight, ...] = get_args(Straight)
+"""Modalities that can pass the network by."""
 SOURCES: tuple[Modality, ...] = ("slide", "genes", "mutation", "copy_number")
 """Modalities that are asked; reports and claims ask."""
 
 
-class KemmConfig(Settings):
+class KemmConfig(SeenOnce):
     """KEMM in full; a variant or a control leaves something out or puts something wrong in.
 
     Attributes:
@@ -40,14 +41,11 @@ class KemmConfig(Settings):
             leaves all of it to be learned.
         dropout: Share of activations dropped in training.
         modality_dropout: Chance that a modality is hidden from a training step, for each patient.
-        skip: Covariates that pass the network by, with a Cox model's weights.
-        components: Principal components of expression among them.
-        ridge: Penalty of that Cox model; None chooses it by cross-validation within the training
-            patients.
+        skip: What passes the network by, with a Cox model's weights.
+        components: Principal components of expression among it.
+        ridge: Penalty of that Cox model; None chooses one for each modality by cross-validation
+            within the training patients.
         skip_learned: Whether training changes these weights.
-        shape: Of the data; filled in before the network is built.
-        head: What the logits say; the 4-bin likelihood of the field is
-            `{kind: discrete-hazard, bins: 4}`.
     """
 
     family: Literal["kemm"] = "kemm"
@@ -65,12 +63,10 @@ class KemmConfig(Settings):
     shared_space: float = Field(default=0.0, ge=0)
     dropout: float = Field(default=0.25, ge=0, lt=1)
     modality_dropout: float = Field(default=0.1, ge=0, lt=1)
-    skip: tuple[Literal["clinical", "genes"], ...] = ("clinical", "genes")
+    skip: tuple[Straight, ...] = STRAIGHT
     components: int = Field(default=30, ge=1)
     ridge: float | None = Field(default=None, ge=0)
     skip_learned: bool = False
-    shape: DataShape | None = None
-    head: Annotated[HeadConfig, Field(discriminator="kind")] = PiecewiseHazardHeadConfig()
 
     @model_validator(mode="after")
     def _heads_fit(self) -> KemmConfig:
@@ -85,36 +81,9 @@ class KemmConfig(Settings):
         return self
 
     @property
-    def image(self) -> None:
-        """It reads no mammograms."""
-
-    @property
-    def text(self) -> None:
-        """Its texts are read before training, by an encoder that is not trained."""
-
-    @property
-    def clinical(self) -> bool:
-        """Its covariates are scaled with its other tables."""
-        return False
-
-    @property
     def modalities(self) -> tuple[str, ...]:
         """What is read of a patient."""
         return self.reads
-
-    @property
-    def exams(self) -> int:
-        """It sees no visits."""
-        return 1
-
-    @property
-    def pretrained_alignment(self) -> bool:
-        """It starts from nothing that was aligned."""
-        return False
-
-    def portable(self) -> KemmConfig:
-        """Itself: it names no file that its weights do not hold."""
-        return self
 
     def reads_of(self, there: Mapping[str, bool]) -> KemmConfig:
         """The same, reading only what a cohort has.

@@ -7,12 +7,12 @@ from types import MappingProxyType
 from typing import Any
 
 from sequela.errors import UsageError
-from sequela.models.kemm_config import MODALITIES, KemmConfig
+from sequela.models.kemm_config import MODALITIES, STRAIGHT, KemmConfig
 
 
 def _only(*reads: str, **changes: Any) -> dict[str, Any]:
     """A control that reads these alone, without the straight way of what it does not read."""
-    skip = tuple(name for name in ("clinical", "genes") if name in reads)
+    skip = tuple(name for name in STRAIGHT if name in reads)
     return {"reads": reads, "skip": skip, **changes}
 
 
@@ -27,11 +27,15 @@ CHANGES: Mapping[str, Mapping[str, Any]] = MappingProxyType(
         "kemm-late-concat": {"kecm": "late-concat"},
         "kemm-none": {"kecm": "none"},
         "kemm-without-skip": {"skip": ()},
+        "kemm-without-report-skip": {"skip": ("clinical", "genes")},
+        "kemm-one-head": {"heads": 1},
+        "kemm-relu": {"adapter": "relu"},
         "learned-queries": {"kecm": "none", "learned": 24},
         "wrong-cancer-pbk": {"claims": "wrong-cancer"},
         "shuffled-reports": {"reports": "shuffled"},
-        "without-report": {"reads": tuple(name for name in MODALITIES if name != "report")},
+        "without-report": _only(*(name for name in MODALITIES if name != "report")),
         "without-pbk": {"claims": "none"},
+        "without-genes": _only("slide", "report", "clinical"),
         "without-clinical": _only(*(name for name in MODALITIES if name != "clinical")),
         "report-only": _only("report", **_PLAIN),
         "stage-only": _only("report", fields=("stage",), **_PLAIN),
@@ -49,12 +53,16 @@ WORDS: Mapping[str, str] = MappingProxyType(
         "kemm-gate": "KEMM, knowledge gating what learned queries gather",
         "kemm-late-concat": "KEMM, knowledge beside what learned queries gather",
         "kemm-none": "KEMM without knowledge in its attention",
-        "kemm-without-skip": "KEMM without the straight way of covariates",
+        "kemm-without-skip": "KEMM without the straight way",
+        "kemm-without-report-skip": "KEMM, its straight way of covariates and expression alone",
+        "kemm-one-head": "KEMM with one attention head: the cheapest to fold",
+        "kemm-relu": "KEMM with a non-linear adapter of patches, as other models have",
         "learned-queries": "control: as many queries as KEMM, all learned",
         "wrong-cancer-pbk": "control: background knowledge of another cancer",
         "shuffled-reports": "control: every patient with another's report",
         "without-report": "KEMM without reports",
         "without-pbk": "KEMM without background knowledge",
+        "without-genes": "KEMM without expression, mutation and copy number",
         "without-clinical": "KEMM without clinical covariates",
         "report-only": "the report alone",
         "stage-only": "the report's stage alone",

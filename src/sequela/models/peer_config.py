@@ -4,15 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from types import MappingProxyType
-from typing import Annotated, Literal, TypeAlias, get_args
+from typing import Literal, TypeAlias, get_args
 
 from pydantic import Field, model_validator
 
 from sequela.errors import UsageError
-from sequela.models.data_shape import DataShape
-from sequela.models.heads import HeadConfig, PiecewiseHazardHeadConfig
 from sequela.models.kemm_config import KemmConfig, Modality
-from sequela.settings import Settings
+from sequela.models.seen_once import SeenOnce
 
 Design = Literal[
     "snn",
@@ -20,6 +18,7 @@ Design = Literal[
     "clam",
     "transmil",
     "text-only",
+    "mean-fusion",
     "porpoise",
     "mcat",
     "motcat",
@@ -35,11 +34,12 @@ _READS: Mapping[Design, tuple[Modality, ...]] = MappingProxyType(
         "snn": GENE_TABLES,
         **dict.fromkeys(("abmil", "clam", "transmil"), ("slide",)),
         "text-only": ("report",),
+        "mean-fusion": (*_BOTH, "report", "clinical"),
     }
 )
 
 
-class PeerConfig(Settings):
+class PeerConfig(SeenOnce):
     """A published model of slides, genes or reports, on the batch and under the head of the rest.
 
     A patient who lacks a modality that the cohort has is not refused: its vector is zeros.
@@ -52,8 +52,6 @@ class PeerConfig(Settings):
         prototypes: How many a slide is summed up by, in MMP.
         dropout: Share of activations dropped in training.
         reads: What the cohort has of what the design reads; filled in before it is built.
-        shape: Of the data; filled in too.
-        head: What the logits say; the papers' own is `{kind: discrete-hazard, bins: 4}`.
     """
 
     family: Literal["peer"] = "peer"
@@ -64,27 +62,12 @@ class PeerConfig(Settings):
     prototypes: int = Field(default=16, ge=1)
     dropout: float = Field(default=0.25, ge=0, lt=1)
     reads: tuple[Modality, ...] = ()
-    shape: DataShape | None = None
-    head: Annotated[HeadConfig, Field(discriminator="kind")] = PiecewiseHazardHeadConfig()
 
     @model_validator(mode="after")
     def _heads_fit(self) -> PeerConfig:
         if self.dim % self.heads:
             raise ValueError(f"dim ({self.dim}) is no multiple of heads ({self.heads})")
         return self
-
-    @property
-    def image(self) -> None:
-        """It reads no mammograms."""
-
-    @property
-    def text(self) -> None:
-        """Its texts are read before training, by an encoder that is not trained."""
-
-    @property
-    def clinical(self) -> bool:
-        """It reads no covariates, as in its paper."""
-        return False
 
     @property
     def claims(self) -> Literal["none"]:
@@ -111,20 +94,6 @@ class PeerConfig(Settings):
         """Tables of genes that are read."""
         return tuple(name for name in GENE_TABLES if name in self.reads)
 
-    @property
-    def exams(self) -> int:
-        """It sees no visits."""
-        return 1
-
-    @property
-    def pretrained_alignment(self) -> bool:
-        """It starts from nothing that was aligned."""
-        return False
-
-    def portable(self) -> PeerConfig:
-        """Itself: it names no file that its weights do not hold."""
-        return self
-
     def reads_of(self, there: Mapping[str, bool]) -> PeerConfig:
         """The same, reading only what a cohort has.
 
@@ -137,6 +106,8 @@ class PeerConfig(Settings):
             "a table of expression, mutation or copy number": set(GENE_TABLES),
             "pathology reports": {"report"},
         }
+        if self.design == "mean-fusion":
+            needed = {"slides, genes, reports or clinical covariates": set(self.modalities)}
         for what, names in needed.items():
             if names & set(self.modalities) and not names & set(left):
                 raise UsageError(
@@ -145,16 +116,6 @@ class PeerConfig(Settings):
                     "`sequela list variants` says what each reads",
                 )
         return self.evolve(reads=left)
-
-    def known_shape(self) -> DataShape:
-        """The shape of the data.
-
-        Raises:
-            UsageError: If it is not known yet.
-        """
-        if self.shape is None:
-            raise UsageError("the shape of the data is not known", hint="resolve it before")
-        return self.shape
 
 
 PatientConfig: TypeAlias = KemmConfig | PeerConfig

@@ -14,6 +14,7 @@ from sequela.models.abmil import Abmil
 from sequela.models.clam import Clam
 from sequela.models.cmta import Cmta
 from sequela.models.mcat import Mcat
+from sequela.models.mean_fusion import MeanFusion
 from sequela.models.mmp import Mmp
 from sequela.models.peer_config import DESIGNS, PeerConfig
 from sequela.models.porpoise import Porpoise
@@ -28,6 +29,7 @@ WORDS: Mapping[str, str] = MappingProxyType(
         "clam": "slides; gated attention that tells its clusters apart (Lu 2021)",
         "transmil": "slides; attention among patches, placed in a square (Shao 2021)",
         "text-only": "report fields; gated attention",
+        "mean-fusion": "all there is; late fusion: a network a modality, their mean logits",
         "porpoise": "slides and genes; gated Kronecker product (Chen 2022)",
         "mcat": "slides and gene sets; co-attention, set transformers (Chen 2021)",
         "motcat": "MCAT with an optimal transport plan for its attention (Xu 2023)",
@@ -57,6 +59,8 @@ def build_peer(config: PeerConfig, logits: int) -> nn.Module:
             return Clam(config, logits)
         case "transmil":
             return TransMil(config, logits)
+        case "mean-fusion":
+            return MeanFusion(config, logits)
         case "porpoise":
             return Porpoise(config, logits)
         case "motcat":

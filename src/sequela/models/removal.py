@@ -2,7 +2,8 @@
 
 The retrained ablation asks what a model without the part can learn; this one asks what the trained
 model does with it. A removed part is masked where the tokens are joined and zero where another
-part reads it; removed images or texts are those of a patient who has none.
+part reads it; removed images or texts are those of a patient who has none. Of a model of patients
+who are seen once, what is taken away is a modality, before it is read (`PatientInputs.without`).
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from torch import nn
 
 from sequela.errors import UsageError
 from sequela.models.lumin import Lumin, LuminConfig
+from sequela.models.peer_config import PatientConfig
 
 EVOLUTION = "te-dke"
 """All temporal parts at once."""
@@ -23,6 +25,8 @@ INPUTS = ("images", "texts")
 
 def removable(config: object) -> tuple[str, ...]:
     """The names of what can be taken from a trained model."""
+    if isinstance(config, PatientConfig):
+        return config.reads if len(config.reads) > 1 else ()
     if not isinstance(config, LuminConfig):
         return ()
     inputs = tuple(INPUTS) if len(config.modalities) > 1 else ()
@@ -51,7 +55,7 @@ def removed(model: nn.Module, part: str) -> Iterator[None]:
     if not isinstance(model, Lumin) or part not in names:
         raise UsageError(
             f"this model has no part {part} to take away",
-            hint=f"it has {', '.join(names)}" if names else "only LUMIN's variants have parts",
+            hint=f"it has {', '.join(names)}" if names else "baselines have none",
         )
     model.removed = frozenset(model.config.temporal if part == EVOLUTION else (part,))
     try:

@@ -6,9 +6,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from sequela.report.estimates import Estimate
+from sequela.report.estimates import NOT_COMPUTED, Estimate
 from sequela.report.names import label
 from sequela.report.results import ModelResult
+
+_NOT_ASKED = Estimate(None, reason=NOT_COMPUTED)
 
 
 @dataclass(frozen=True)
@@ -21,6 +23,7 @@ class Comparison:
         metric: What is compared.
         difference: Left minus right.
         p: Adjusted for the number of comparisons (Holm), None where it could not be tested.
+        over_runs: Left minus right over repeated folds.
     """
 
     left: str
@@ -28,6 +31,7 @@ class Comparison:
     metric: str
     difference: Estimate
     p: float | None
+    over_runs: Estimate = _NOT_ASKED
 
     @property
     def right_label(self) -> str:
@@ -40,12 +44,17 @@ class Comparison:
             return self
         if self.right != name:
             return None
-        value, low, high = (
-            None if end is None else -end
-            for end in (self.difference.value, self.difference.high, self.difference.low)
-        )
-        turned = replace(self.difference, value=value, low=low, high=high)
-        return replace(self, left=name, right=self.left, difference=turned)
+        turned = _turned(self.difference)
+        over_runs = _turned(self.over_runs)
+        return replace(self, left=name, right=self.left, difference=turned, over_runs=over_runs)
+
+
+def _turned(difference: Estimate) -> Estimate:
+    """Right minus left."""
+    value, low, high = (
+        None if end is None else -end for end in (difference.value, difference.high, difference.low)
+    )
+    return replace(difference, value=value, low=low, high=high)
 
 
 @dataclass(frozen=True)
@@ -111,6 +120,7 @@ def _comparisons(node: Mapping[str, Any], order: Mapping[str, int]) -> Compariso
             metric,
             Estimate.of(one["difference"], reason=str(one.get("reason") or "")),
             None if one.get("p_holm") is None else float(one["p_holm"]),
+            Estimate.of(one.get("over_runs")),
         )
         for one in node.get("differences", ())
     ]

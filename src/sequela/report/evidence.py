@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -57,6 +58,7 @@ class Evidence:
         manifest: `cohort.yaml` of the cohort folder that the work folder stands in.
         audit: `audit.json`.
         study: `study.json`, where the folder is a study's.
+        pages: The folder of the patients' pages, seen from the report.
     """
 
     folder: Path
@@ -72,6 +74,7 @@ class Evidence:
     manifest: Mapping[str, Any] = field(default_factory=dict)
     audit: Mapping[str, Any] = field(default_factory=dict)
     study: Mapping[str, Any] = field(default_factory=dict)
+    pages: str = "explanations"
 
     @property
     def config(self) -> Mapping[str, Any]:
@@ -117,6 +120,12 @@ def gather(work: Path, base: Path | None = None) -> Evidence:
         audit=_json(base / "audit.json"),
         study=_json(work / "study.json"),
     )
+
+
+def beside(evidence: Evidence, out: Path) -> Evidence:
+    """The same, for a report that stands at `out`: where from there the patients' pages are."""
+    folder = (evidence.folder / "explanations").resolve()
+    return replace(evidence, pages=Path(os.path.relpath(folder, out.parent.resolve())).as_posix())
 
 
 def _run(folder: Path) -> RunRecord:

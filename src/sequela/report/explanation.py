@@ -149,6 +149,8 @@ def map_checks(explanations: Mapping[str, Any]) -> Table | None:
     checks = explanations.get("checks") or {}
     rows: list[tuple[Cell, ...]] = []
     for one in checks.get("pointing") or ():
+        if "views" not in one:
+            return None
         hits = f"{float(one['hits']):g} of {int(one['views'])}"
         rows.append((str(one["name"]), hits, *_pair_of(one)))
     rows += [(str(one["name"]), None, *_pair_of(one)) for one in checks.get("beyond") or ()]
@@ -230,10 +232,10 @@ def _exam(node: Mapping[str, Any], folder: Path) -> ExamView:
 
 
 def _pair(node: Mapping[str, Any], folder: Path) -> ViewPair | None:
-    image = jpeg_uri(_inside(folder, node.get("image")), _SIDE)
+    image = jpeg_uri(inside(folder, node.get("image")), _SIDE)
     if not image:
         return None
-    return ViewPair(str(node["kind"]), image, _png_uri(_inside(folder, node.get("map"))))
+    return ViewPair(str(node["kind"]), image, _png_uri(inside(folder, node.get("map"))))
 
 
 def _tokens(nodes: Sequence[Sequence[Any]], least: float = 1e-30) -> tuple[Token, ...]:
@@ -245,7 +247,7 @@ def _tokens(nodes: Sequence[Sequence[Any]], least: float = 1e-30) -> tuple[Token
     )
 
 
-def _inside(folder: Path, name: str | None) -> Path | None:
+def inside(folder: Path, name: str | None) -> Path | None:
     """The file, unless its name leads out of the folder."""
     if not name:
         return None

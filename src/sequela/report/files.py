@@ -6,9 +6,10 @@ import re
 from collections.abc import Sequence
 from pathlib import Path
 
+from sequela.report.claim_checks import claim_tables
 from sequela.report.cohort_flow import count_flow, flow_diagram
 from sequela.report.evaluation_tables import evaluation_tables
-from sequela.report.evidence import Evidence, gather
+from sequela.report.evidence import Evidence, beside, gather
 from sequela.report.explanation import map_checks
 from sequela.report.model_card import model_card
 from sequela.report.page import Drawings, drawings, render
@@ -34,7 +35,7 @@ def write_report_and_files(work: Path, out: Path, base: Path | None = None) -> t
     Raises:
         DataError: If there is no evaluation, or it cannot be read.
     """
-    evidence = gather(work, base)
+    evidence = beside(gather(work, base), out)
     results = read_results(evidence.evaluation)
     drawn = drawings(evidence, results)
     write_text(out, render(evidence, drawn))
@@ -49,6 +50,7 @@ def _write_files(
         checklist_table(checklist(evidence, results)),
         *(one for one in (map_checks(evidence.explanations),) if one is not None),
         *part_tables(evidence.explanations),
+        *claim_tables(evidence.explanations),
     )
     written = [path for table in tables for path in table.write(folder / "tables")]
     for name, drawing in _figures(evidence, drawn):

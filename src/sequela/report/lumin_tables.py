@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from sequela.models.baselines import BASELINES
 from sequela.report.comparisons import ComparisonSet, read_comparisons
 from sequela.report.estimates import Estimate
-from sequela.report.names import BASELINES, ORDER
+from sequela.report.names import ORDER
 from sequela.report.results import ModelResult, read_results
 from sequela.report.tables import Cell, Column, Table
 

@@ -2,16 +2,8 @@
 
 from __future__ import annotations
 
-BASELINES = (
-    "kaplan-meier",
-    "cox-clinical",
-    "timing-only",
-    "cox-text",
-    "cox-expression",
-    "coxnet",
-    "boosting",
-    "boosting-expression",
-)
+from sequela.models.baselines import BASELINES
+
 RIVALS = ("mirai", "lomar", "late-fusion", "late-fusion-stacked")
 ORDER = (
     *BASELINES,
@@ -31,6 +23,9 @@ LABELS = {
     "timing-only": "Timing only",
     "cox-text": "Cox (clinical and text)",
     "cox-expression": "Cox (clinical and expression)",
+    "cox-expression-blocks": "Cox (clinical and expression, a ridge each)",
+    "cox-report": "Cox (clinical and report fields)",
+    "cox-expression-report": "Cox (clinical, expression and report fields)",
     "coxnet": "Elastic-net Cox (clinical and expression)",
     "boosting": "Boosting (clinical and text)",
     "boosting-expression": "Boosting (clinical and expression)",
@@ -44,6 +39,11 @@ LABELS = {
     "clam": "CLAM-style",
     "transmil": "TransMIL",
     "text-only": "Text only",
+    "mean-fusion": "Late fusion (mean of networks)",
+    "kemm": "KEMM",
+    "kemm-4-bins": "KEMM, 4-bin likelihood",
+    "kemm-ranking": "KEMM, ranking head",
+    "kemm-without-skip": "KEMM without its straight way",
     "porpoise": "PORPOISE-style",
     "mcat": "MCAT",
     "motcat": "MOTCat-style",

@@ -11,10 +11,11 @@ from markupsafe import Markup
 
 from sequela import __version__
 from sequela.report.calibration import calibration_figure, decision_figure
+from sequela.report.claim_checks import claim_tables, in_short
 from sequela.report.cohort_flow import count_flow, flow_diagram
 from sequela.report.comparisons import read_comparisons
 from sequela.report.estimates import Footnotes, printed
-from sequela.report.evidence import Evidence, gather
+from sequela.report.evidence import Evidence, beside, gather
 from sequela.report.explanation import Example, jpeg_uri, likeness, map_checks, read_examples
 from sequela.report.learning_curves import learning_figure
 from sequela.report.model_card import facts, is_synthetic, model_card, provenance
@@ -22,6 +23,7 @@ from sequela.report.names import label
 from sequela.report.over_time import COLUMNS, COMPETING_COLUMNS, over_time_figure
 from sequela.report.part_tables import Panel, part_tables, scatter_figures
 from sequela.report.patient_figures import parts_figure, timeline_figure
+from sequela.report.patient_page import of_patients_seen_once, overview
 from sequela.report.protocol import duration, protocol_in_words
 from sequela.report.quality import image_quality
 from sequela.report.results import ModelResult, read_results
@@ -70,7 +72,7 @@ def write_report(work: Path, out: Path, base: Path | None = None) -> Path:
     Raises:
         DataError: If there is no evaluation, or it cannot be read.
     """
-    write_text(out, render(gather(work, base)))
+    write_text(out, render(beside(gather(work, base), out)))
     return out
 
 
@@ -150,8 +152,15 @@ def _cohort(evidence: Evidence) -> dict[str, Any]:
 
 def _explanations(evidence: Evidence) -> dict[str, Any]:
     found = evidence.explanations
-    examples = read_examples(found, evidence.folder / "explanations")
+    folder = evidence.folder / "explanations"
+    once = of_patients_seen_once(found)
+    examples = () if once else read_examples(found, folder)
     return {
+        "patients": [
+            one for one in overview(found, evidence.pages) if (folder / one["page"]).is_file()
+        ],
+        "claim_tables": claim_tables(found),
+        "in_short": in_short(found),
         "examples": [(one, _of_patient(one, row)) for row, one in enumerate(examples, start=1)],
         "examples_rule": str(found.get("rule") or ""),
         "map_checks": map_checks(found),

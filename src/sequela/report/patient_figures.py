@@ -56,10 +56,19 @@ def parts_figure(weights: Sequence[tuple[str, float]], name: str, who: str) -> s
         who: Whose they are.
     """
     slots = max((int(token.partition("@")[2] or 0) for token, _ in weights), default=0)
-    ordered = [
-        (part_name(token, slots), weight)
-        for token, weight in sorted(weights, key=lambda one: abs(one[1]))
-    ]
+    named = [(part_name(token, slots), weight) for token, weight in weights]
+    return bars_figure(named, name, f"What each part moved the score of {who} by")
+
+
+def bars_figure(weights: Sequence[tuple[str, float]], name: str, description: str) -> str:
+    """What moved a score by how much, as bars, strongest first, as inline SVG.
+
+    Args:
+        weights: Label and weight of each.
+        name: Unique on the page.
+        description: What is shown, for a reader who cannot see it; the numbers are added.
+    """
+    ordered = sorted(weights, key=lambda one: abs(one[1]))
     with styled():
         figure, (axis,) = canvas(0.75 + 0.2 * len(ordered))
         colours = [COLOURS["series-2" if w > 0 else "series-1"] for _, w in ordered]
@@ -72,7 +81,7 @@ def parts_figure(weights: Sequence[tuple[str, float]], name: str, who: str) -> s
         axis.spines["left"].set_visible(False)
         axis.set_xlabel("moved the risk score by")
         told = ", ".join(f"{part} {weight:+.2f}" for part, weight in ordered[::-1])
-        return inline(figure, name, f"What each part moved the score of {who} by: {told}")
+        return inline(figure, name, f"{description}: {told}")
 
 
 def part_name(token: str, slots: int) -> str:

@@ -6,9 +6,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from sequela.models.baselines import BASELINES
 from sequela.report.calibration import Calibration, DecisionCurve, RiskBin
 from sequela.report.estimates import NOT_COMPUTED, Estimate
-from sequela.report.names import BASELINES, ORDER, label
+from sequela.report.names import ORDER, label
 from sequela.report.over_time import numbers_over_time
 from sequela.report.survival_curves import Curve
 

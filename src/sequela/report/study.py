@@ -10,19 +10,22 @@ from typing import Any
 
 from sequela.evaluation.evaluate import evaluate
 from sequela.interpretation.explain import FILE_NAME, explain
-from sequela.models.build import VARIANTS
-from sequela.models.lumin import LuminConfig
+from sequela.models.build import variant as variant_of
+from sequela.models.heads import head_warning
 from sequela.report.files import write_report_and_files
+from sequela.report.patient_page import write_patient_pages
 from sequela.report.results import read_results
 from sequela.report.risk_figure import write_risk_figure
 from sequela.report.study_section import tables_of
 from sequela.storage import fingerprint, write_json
+from sequela.training.baselines import baseline_name
 from sequela.training.run import Run
 from sequela.training.study import Study
 from sequela.training.study_removals import removals
 from sequela.training.study_runs import collect
 
 RECORD = "study.json"
+_EXPLAINED = ("lumin", "lumin-without-pretraining", "lumin-t", "lumin-m", "kemm")
 
 
 @dataclass(frozen=True)
@@ -56,6 +59,7 @@ def write_results(study: Study) -> Results:
         "entries": entries,
         "seeds": sorted({member.seed for member in study.members}),
         "folds": len(study.project.folds),
+        "warnings": _warnings(study),
         "evaluated": fingerprint(study.folder / "predictions.parquet", settings.model_dump_json()),
     }
     path = study.folder / "evaluation.json"
@@ -80,24 +84,40 @@ def write_results(study: Study) -> Results:
     return Results(evaluation, (*written, *beside), report)
 
 
+def _warnings(study: Study) -> dict[str, str]:
+    """What to know of each entry's head before its numbers are believed."""
+    found: dict[str, str] = {}
+    for member in study.members:
+        if baseline_name(member.variant):
+            continue
+        configuration = member.project.configuration
+        config = variant_of(member.variant, configuration.model)
+        warned = head_warning(config.head or configuration.head)
+        if warned is not None:
+            found[member.label] = warned
+    return found
+
+
 def _explained(study: Study, before: str | None) -> str | None:
-    """Explain one run, the one that leaves the least of LUMIN out; what stands already is kept.
+    """Explain one run, the one that leaves the least of the model out; what stands already is kept.
 
     Returns:
-        The fingerprint of the weights that were explained; None where no run has maps and parts.
+        The fingerprint of the weights that were explained; None where no run has maps.
     """
     fold = study.project.folds[0]
     runs = {
         member.variant: (member.project, Run(member.project.run_folder(member.variant, fold)))
         for member in reversed(study.members)
-        if isinstance(VARIANTS.get(member.variant), LuminConfig)
+        if member.variant in _EXPLAINED
     }
-    for variant in ("lumin", "lumin-without-pretraining", "lumin-t", "lumin-m"):
+    for variant in _EXPLAINED:
         if variant in runs and runs[variant][1].finished:
             project, run = runs[variant]
             weights, folder = fingerprint(run.checkpoint), study.folder / "explanations"
             if weights != before or not (folder / FILE_NAME).is_file():
                 explain(run, project, folder=folder)
+            manifest = project.cohort.manifest
+            write_patient_pages(folder, manifest.name, synthetic=manifest.synthetic)
             return weights
     return None
 

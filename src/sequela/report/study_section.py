@@ -6,6 +6,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from sequela.report.estimates import Estimate
+from sequela.report.kemm_tables import MODELS as KEMMS
+from sequela.report.kemm_tables import Missing, kemm_tables
 from sequela.report.lumin_tables import MODELS, Removals, lumin_tables
 from sequela.report.study_tables import study_tables
 from sequela.report.tables import Table
@@ -24,6 +26,9 @@ def tables_of(evaluation: Mapping[str, Any], study: Mapping[str, Any]) -> tuple[
     entries: Mapping[str, str] = study["entries"]
     of_lumin = bool(MODELS & set(entries.values()))
     papers = lumin_tables(evaluation, entries, removals_of(study)) if of_lumin else ()
+    if KEMMS & set(entries.values()):
+        warnings = study.get("warnings") or {}
+        papers = (*papers, *kemm_tables(evaluation, entries, _missing(study), warnings))
     return (*papers, *study_tables(evaluation))
 
 
@@ -31,6 +36,17 @@ def removals_of(study: Mapping[str, Any]) -> Removals:
     """AUCs of trained models with something taken out at inference, by model and what it is."""
     found: Sequence[Mapping[str, Any]] = study.get("removals", ())
     return {(one["model"], one["part"]): Estimate.of(one["auc"]) for one in found}
+
+
+def _missing(study: Mapping[str, Any]) -> Missing:
+    """All numbers of trained models with a modality taken away, by model and modality."""
+    found: Sequence[Mapping[str, Any]] = study.get("removals", ())
+    return {
+        (one["model"], one["part"]): {
+            name: Estimate.of(value) for name, value in one.items() if isinstance(value, Mapping)
+        }
+        for one in found
+    }
 
 
 def study_section(

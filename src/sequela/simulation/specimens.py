@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+import gzip
 import io
 import json
+import zipfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import MappingProxyType
 
+import h5py
 import imagecodecs
 import numpy as np
 import polars as pl
+import tifffile
 from safetensors.numpy import save
 
 from sequela.simulation.hostile import ordinary
 from sequela.simulation.settings import TransferSyntax
+from sequela.simulation.slide_files import aperio_slide, tissue
 
 _SYNTAXES: tuple[TransferSyntax, ...] = ("explicit", "implicit", "deflated", "jpeg-2000")
 _NUMBERS = (0, 1, 0x7F, 0x80, 0xFF, 0x7FFF, 0xFFFF, 0x7FFFFFFF, 0xFFFFFFFF)
@@ -124,9 +129,59 @@ def _fhir_xml() -> bytes:
     )
 
 
+def _hdf5() -> bytes:
+    """A bag as CLAM writes it: chunked, packed, with attributes."""
+    file = io.BytesIO()
+    generator = np.random.default_rng(0)
+    with h5py.File(file, "w") as bag:
+        features = generator.normal(size=(1, 12, 8)).astype(np.float32)
+        bag.create_dataset("features", data=features, chunks=(1, 6, 8), compression="gzip")
+        bag["coords"] = np.arange(24).reshape(12, 2)
+        bag.attrs["encoder"] = "colours"
+        bag["coords"].attrs["patch_size"] = 256
+    return file.getvalue()
+
+
+def _slide() -> bytes:
+    plain = np.full((16, 24, 3), 200, np.uint8)
+    return aperio_slide(tissue(128), label=plain, macro=plain)
+
+
+def _tiff() -> bytes:
+    """Tiles without a scanner's description."""
+    file = io.BytesIO()
+    tifffile.imwrite(file, tissue(128), tile=(64, 64), photometric="rgb", compression="deflate")
+    return file.getvalue()
+
+
+def _xlsx() -> bytes:
+    cells = '<row r="1"><c r="A1" t="s"><v>0</v></c><c r="B1"><v>2</v></c></row>'
+    main = 'xmlns="http://schemas.openxmlformats.org/spreadsheetml/2006/main"'
+    parts = {
+        "xl/workbook.xml": f'<workbook {main}><sheets><sheet name="TCGA-CDR"/></sheets></workbook>',
+        "xl/worksheets/sheet1.xml": f"<worksheet {main}><sheetData>{cells}</sheetData></worksheet>",
+        "xl/sharedStrings.xml": f"<sst {main}><si><t>bcr_patient_barcode</t></si></sst>",
+    }
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, text in parts.items():
+            archive.writestr(zipfile.ZipInfo(name), text, zipfile.ZIP_DEFLATED)
+    return file.getvalue()
+
+
+def _gzip() -> bytes:
+    return gzip.compress(PATIENTS.write_csv(separator="\t").encode(), mtime=0)
+
+
 def _safetensors() -> bytes:
     tensors: dict[str, np.ndarray] = {"a": np.ones((3, 4), np.float32), "b": np.ones(2, np.int64)}
     return bytes(save(tensors, metadata={"sequela": json.dumps({"variant": "x"})}))
+
+
+def _features() -> bytes:
+    tensors: dict[str, np.ndarray] = {"features": np.ones((6, 4), np.float32)}
+    tensors["coords"] = np.ones((6, 2), np.int64)
+    return bytes(save(tensors, metadata={"sequela": json.dumps({"encoder": "colours"})}))
 
 
 def _csv(table: pl.DataFrame) -> bytes:
@@ -143,6 +198,12 @@ PLAIN: Mapping[str, Callable[[], bytes]] = MappingProxyType(
         "fhir-json": _fhir_json,
         "fhir-xml": _fhir_xml,
         "safetensors": _safetensors,
+        "features": _features,
+        "hdf5": _hdf5,
+        "slide": _slide,
+        "tiff": _tiff,
+        "xlsx": _xlsx,
+        "gzip": _gzip,
         "predictions": _predictions,
     }
 )

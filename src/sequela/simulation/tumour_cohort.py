@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 import polars as pl
 import yaml
-from safetensors.numpy import save_file
+from safetensors.numpy import save
 
 from sequela.cohort.manifest import FILE_NAME, Covariate, Endpoint, Manifest, TableSource
 from sequela.cohort.tables import write_table
@@ -17,6 +18,7 @@ from sequela.simulation.tumours import (
     GENES_OF_A_SET,
     SETS,
     STAGES,
+    Kind,
     Signatures,
     Tumour,
     TumourSettings,
@@ -51,8 +53,9 @@ def simulate_tumours(settings: TumourSettings, signatures: Signatures, folder: P
     cancers = sorted(signatures)
     tumours = [draw_tumour(settings, number, cancers) for number in range(settings.patients)]
     slides = [tumour for tumour in tumours if "slide" in tumour.has]
+    kinds: dict[str, list[Kind]] = {}
     for tumour in slides:
-        patches, _ = draw_patches(settings, tumour, signatures)
+        patches, kinds[tumour.patient_id] = draw_patches(settings, tumour, signatures)
         _write_features(folder / _FEATURES / f"{tumour.patient_id}.safetensors", patches)
     write_table(_patients(tumours), folder / "patients.csv")
     write_table(_outcomes(tumours), folder / "outcomes.csv")
@@ -63,8 +66,9 @@ def simulate_tumours(settings: TumourSettings, signatures: Signatures, folder: P
     write_text(folder / "sets.gmt", _sets())
     oracle = {"patient_id": [t.patient_id for t in tumours], "risk": [t.predictor for t in tumours]}
     make_folder(folder / "truth")
-    with atomic(folder / "truth" / "oracle.parquet") as temporary:
-        pl.DataFrame(oracle).write_parquet(temporary)
+    for name, table in (("oracle", pl.DataFrame(oracle)), ("patches", _planted(kinds))):
+        with atomic(folder / "truth" / f"{name}.parquet") as temporary:
+            table.write_parquet(temporary)
     write_json(folder / "truth" / "signals.json", settings.model_dump(mode="json"))
     manifest = _manifest(settings).model_dump(exclude_defaults=True, mode="json")
     write_text(folder / FILE_NAME, yaml.safe_dump(manifest, sort_keys=False))
@@ -137,6 +141,17 @@ def _slides(tumours: list[Tumour]) -> pl.DataFrame:
     )
 
 
+def _planted(kinds: Mapping[str, Sequence[Kind]]) -> pl.DataFrame:
+    """Which claim each patch is like: its cancer type, and its place among those about slides."""
+    rows = [
+        (patient, place, *kind)
+        for patient, theirs in kinds.items()
+        for place, kind in enumerate(theirs)
+    ]
+    schema = {"patient_id": pl.String, "patch": pl.Int64, "cancer": pl.String, "claim": pl.Int64}
+    return pl.DataFrame(rows, schema=schema, orient="row")
+
+
 def _genes() -> list[list[str]]:
     return [[f"SYN{s}G{g}" for g in range(GENES_OF_A_SET)] for s in range(SETS)]
 
@@ -164,4 +179,4 @@ def _write_features(path: Path, patches: np.ndarray) -> None:
     make_folder(path.parent)
     with atomic(path) as temporary:
         tensors = {"features": patches, "coords": coords}
-        save_file(tensors, temporary, metadata={"sequela": told})
+        temporary.write_bytes(save(tensors, metadata={"sequela": told}))

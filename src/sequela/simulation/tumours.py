@@ -22,6 +22,9 @@ from sequela.simulation.settings import HazardSettings
 Signatures = Mapping[str, Float[np.ndarray, "claim feature"]]
 """By cancer type, what tissue looks like to the encoder that each claim about slides speaks of."""
 
+Kind = tuple[str, int]
+"""What a patch is like: a cancer type, and the place of the claim among those about its slides."""
+
 STAGES = ("I", "II", "III", "IV")
 SETS, GENES_OF_A_SET = 6, 8
 
@@ -120,8 +123,8 @@ def draw_tumour(settings: TumourSettings, number: int, cancers: Sequence[str]) -
 
 def draw_patches(
     settings: TumourSettings, tumour: Tumour, signatures: Signatures
-) -> tuple[Float[np.ndarray, "patch feature"], list[str]]:
-    """Patch features of a slide, and the cancer whose claim each patch is like.
+) -> tuple[Float[np.ndarray, "patch feature"], list[Kind]]:
+    """Patch features of a slide, and the claim that each patch is like.
 
     A patch is three times the signature of a claim, plus the severity along one direction that is
     the same for all tissue, plus noise.
@@ -131,11 +134,13 @@ def draw_patches(
     width = next(iter(signatures.values())).shape[1]
     drawn = np.random.default_rng([settings.seed, 3]).standard_normal(width)
     along = drawn / float(np.linalg.norm(drawn))
-    kinds = [cancers[place % len(cancers)] for place in range(settings.patches)]
     patches = 0.3 * generator.standard_normal((settings.patches, width))
-    for row, kind in enumerate(kinds):
-        claim = signatures[kind][generator.integers(len(signatures[kind]))]
-        patches[row] += 3.0 * claim + 2.0 * tumour.severity[kind] * along
+    kinds: list[Kind] = []
+    for row in range(settings.patches):
+        cancer = cancers[row % len(cancers)]
+        claim = int(generator.integers(len(signatures[cancer])))
+        patches[row] += 3.0 * signatures[cancer][claim] + 2.0 * tumour.severity[cancer] * along
+        kinds.append((cancer, claim))
     return patches.astype(np.float32), kinds
 
 

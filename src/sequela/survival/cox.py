@@ -112,7 +112,7 @@ def fit_cox(
     strata: Int[np.ndarray, " patient"] | None = None,
     cluster: Int[np.ndarray, " patient"] | None = None,
     ties: Ties = "efron",
-    ridge: float = 0.0,
+    ridge: float | Float[np.ndarray, " feature"] = 0.0,
 ) -> Cox:
     """Fit Cox's model by Newton's method.
 
@@ -124,7 +124,8 @@ def fit_cox(
         strata: Each with its own baseline hazard.
         cluster: Which rows belong to one patient; makes the variance robust.
         ties: How tied events are handled.
-        ridge: Penalty on the squared coefficients of the covariates in standard deviations.
+        ridge: Penalty on the squared coefficients of the covariates in standard deviations; one
+            for all, or one for each.
 
     Raises:
         UndefinedMetricError: If there is no event, a covariate is constant or a combination of
@@ -145,7 +146,7 @@ def fit_cox(
     null = partial_likelihood(scaled, np.zeros(len(scale)), sets)
     fitted, coefficients = maximised(scaled, sets, null, ridge)
     bread = inverse(fitted.information + ridge * np.eye(len(scale)))
-    naive = bread if ridge == 0 else bread @ fitted.information @ bread
+    naive = bread if not np.any(ridge) else bread @ fitted.information @ bread
     variance = naive if cluster is None else _sandwich(scaled, sets, fitted, bread, cluster)
     unscale = np.outer(1 / scale, 1 / scale)
     score = null.gradient @ np.linalg.pinv(null.information, hermitian=True) @ null.gradient
@@ -182,14 +183,17 @@ def checked_scale(
 
 
 def maximised(
-    scaled: Float[np.ndarray, "patient feature"], sets: Exposure, null: Partial, ridge: float
+    scaled: Float[np.ndarray, "patient feature"],
+    sets: Exposure,
+    null: Partial,
+    ridge: float | Float[np.ndarray, " feature"],
 ) -> tuple[Partial, Float[np.ndarray, " feature"]]:
     """The partial likelihood at its maximum, from the null on, and the coefficients there."""
     coefficients, here = np.zeros(scaled.shape[1]), null
     penalty = ridge * np.eye(len(coefficients))
     for _ in range(_MAX_STEPS):
         gradient = here.gradient - ridge * coefficients
-        towards = inverse(here.information + penalty) @ gradient
+        towards = _solved(here.information + penalty, gradient, penalised=bool(np.all(ridge)))
         here, coefficients, moved = _halved(scaled, sets, here, coefficients, towards, ridge)
         if moved <= 1e-11 * (1 + np.abs(coefficients).max()):
             return here, coefficients
@@ -199,18 +203,30 @@ def maximised(
     )
 
 
+def _solved(
+    information: Float[np.ndarray, "feature feature"],
+    gradient: Float[np.ndarray, " feature"],
+    *,
+    penalised: bool,
+) -> Float[np.ndarray, " feature"]:
+    """Newton's step; a penalty on all makes it exist, so that nothing need be looked for."""
+    if penalised:
+        return np.linalg.solve(information, gradient)
+    return inverse(information) @ gradient
+
+
 def _halved(
     scaled: Float[np.ndarray, "patient feature"],
     sets: Exposure,
     here: Partial,
     coefficients: Float[np.ndarray, " feature"],
     towards: Float[np.ndarray, " feature"],
-    ridge: float,
+    ridge: float | Float[np.ndarray, " feature"],
 ) -> tuple[Partial, Float[np.ndarray, " feature"], float]:
     """The longest of the steps 1, 1/2, 1/4 … that does not lower the likelihood."""
 
     def value(partial: Partial, at: Float[np.ndarray, " feature"]) -> float:
-        return partial.log_likelihood - ridge / 2 * float(at @ at)
+        return partial.log_likelihood - float((ridge * at**2).sum()) / 2
 
     floor = value(here, coefficients) - 1e-9
     for halving in range(_HALVINGS):

@@ -8,10 +8,12 @@ from typing import Any
 import numpy as np
 
 from sequela.cohort.patient import Case
+from sequela.knowledge.frozen import FrozenKnowledge
 from sequela.modalities.clinical import rows_of
 from sequela.models.baseline_numbers import BaselineInputs
 from sequela.models.baselines import (
     BASELINES,
+    READS_REPORTS,
     BaselineName,
     baseline_from_state,
     fit_baseline,
@@ -20,6 +22,7 @@ from sequela.progress import Advance
 from sequela.seal import unseal
 from sequela.training.answers import Answers, half_yearly_grid
 from sequela.training.checkpoint import write_tensors
+from sequela.training.patient_sources import freeze_knowledge, require_knowledge
 from sequela.training.project import Fold, Project
 from sequela.training.run import Purpose, Run, opened_run
 from sequela.training.supervision import described, require_outcomes
@@ -47,6 +50,7 @@ def train_baseline(
         DataError: If the cohort declares no clinical covariate that it could read.
     """
     require_outcomes(project, fold, ("train",))
+    knowledge = freeze_knowledge(project) if name in READS_REPORTS else None
     identity = {
         "stage": "train",
         "variant": name,
@@ -54,13 +58,15 @@ def train_baseline(
         **project.fingerprints(None),
         "pixels": None,
     }
+    if knowledge is not None:
+        identity["knowledge"] = knowledge.fingerprint
     purpose = Purpose(project.configuration.as_values(), _DECISIVE, identity)
     with opened_run(project.run_folder(name, fold), purpose, restart=restart) as run:
         metadata = {
             **identity,
             "family": FAMILY,
             "epoch_chosen_on": "none",
-            **_fitted(project, name, fold),
+            **_fitted(project, name, fold, knowledge),
             **described(project),
         }
         unseal(run.folder, run.checkpoint.name)
@@ -72,17 +78,23 @@ def train_baseline(
 def baseline_answers(metadata: dict[str, Any], cases: Sequence[Case], project: Project) -> Answers:
     """Risk and survival of cases, whoever's they are."""
     baseline = baseline_from_state(metadata["baseline"])
-    inputs = _inputs(project, cases)
+    knowledge = None
+    if metadata["variant"] in READS_REPORTS:
+        knowledge = freeze_knowledge(project)
+        require_knowledge(project, metadata, knowledge.fingerprint if knowledge else None)
+    inputs = _inputs(project, cases, knowledge)
     times = tuple(metadata["survival_grid"])
     return Answers(baseline.risk(inputs), times, baseline.survival(inputs, times))
 
 
-def _fitted(project: Project, name: BaselineName, fold: Fold) -> dict[str, Any]:
+def _fitted(
+    project: Project, name: BaselineName, fold: Fold, knowledge: FrozenKnowledge | None
+) -> dict[str, Any]:
     rows = project.rows("train", fold)
     followup, target = project.selection.followup[rows], project.target
     baseline = fit_baseline(
         name,
-        _inputs(project, [project.selection.cases[row] for row in rows]),
+        _inputs(project, [project.selection.cases[row] for row in rows], knowledge),
         followup,
         clinical=project.cohort.manifest.clinical,
         horizon=target.horizon,
@@ -93,6 +105,9 @@ def _fitted(project: Project, name: BaselineName, fold: Fold) -> dict[str, Any]:
     return {"baseline": baseline.state(), "survival_grid": list(grid)}
 
 
-def _inputs(project: Project, cases: Sequence[Case]) -> BaselineInputs:
+def _inputs(
+    project: Project, cases: Sequence[Case], knowledge: FrozenKnowledge | None
+) -> BaselineInputs:
     covariates = rows_of(project.cohort.covariates, [case.patient_id for case in cases])
-    return BaselineInputs(cases, covariates, project.cohort.genes)
+    reports = {} if knowledge is None else knowledge.reports
+    return BaselineInputs(cases, covariates, project.cohort.genes, reports)

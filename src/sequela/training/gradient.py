@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from itertools import accumulate, pairwise
 
 import torch
 from torch import Tensor, nn
@@ -24,15 +25,16 @@ def backward(
 ) -> Tensor:
     """Give the parameters the gradient of the loss of all pieces together; the loss.
 
-    Several pieces pass once without a graph; the loss of all their outputs gives the gradient of
-    each output; then every piece passes again, with a graph, and hands its outputs' gradient on. So
-    the activations of one piece are held at a time, and the gradient is that of the whole batch,
-    if no example looks at another inside the model (`require_separable`).
+    All pieces but the last pass once without a graph; the loss of all outputs gives the gradient
+    of each output; the last piece hands its outputs' gradient on, and then every other passes
+    again, with a graph, and does so. So the activations of one piece are held at a time, and the
+    gradient is that of the whole batch, if no example looks at another inside the model
+    (`require_separable`).
 
     Args:
         model: Whose parameters they are; its buffers are left as one pass leaves them.
-        pieces: Each passes some examples through the model. Called twice where there are several,
-            and has to say the same both times: it seeds its own randomness.
+        pieces: Each passes some examples through the model. All but the last are called twice, and
+            have to say the same both times: they seed their own randomness.
         loss: Of the outputs of the whole batch.
         sizes: How many of the batch's examples each process passes. Every process sees the outputs
             of all, and the gradient is averaged over the processes.
@@ -40,9 +42,10 @@ def backward(
     Source: Gao, Zhang, Han and Callan, Scaling deep contrastive learning batch size under memory
     limited setup, RepL4NLP 2021, section 3.2.
     """
-    once = len(pieces) == 1
-    with torch.set_grad_enabled(once):
-        found = [piece() for piece in pieces]
+    *others, last = pieces
+    with torch.no_grad():
+        found = [piece() for piece in others]
+    found.append(last())
     buffers = [(buffer, buffer.clone()) for buffer in model.buffers()]
     leaves = tuple(
         _leaf(processes.gathered(_concatenated(tensors), sizes))
@@ -53,12 +56,11 @@ def backward(
     # Every process has the loss of all: what it holds alone counts once for each of them.
     gradients = [None if leaf.grad is None else leaf.grad * len(sizes) for leaf in leaves]
     start = sum(sizes[: processes.number()])
-    for index, piece in enumerate(pieces):
-        outputs = found[index] if once else piece()
-        part = slice(start, start + len(outputs[0]))
-        start = part.stop
-        _hand_on(outputs, [None if grad is None else grad[part] for grad in gradients])
-        del outputs
+    edges = accumulate((len(outputs[0]) for outputs in found), initial=start)
+    *parts, kept = (slice(*ends) for ends in pairwise(edges))
+    _hand_on(found.pop(), gradients, kept)
+    for piece, part in zip(others, parts, strict=True):
+        _hand_on(piece(), gradients, part)
     for buffer, before in buffers:
         buffer.copy_(before)
     processes.average_gradients(model.parameters())
@@ -73,9 +75,9 @@ def _leaf(tensor: Tensor) -> Tensor:
     return tensor.detach().requires_grad_(tensor.is_floating_point())
 
 
-def _hand_on(outputs: Outputs, gradients: Sequence[Tensor | None]) -> None:
+def _hand_on(outputs: Outputs, gradients: Sequence[Tensor | None], part: slice) -> None:
     pairs = [
-        (output, gradient)
+        (output, gradient[part])
         for output, gradient in zip(outputs, gradients, strict=True)
         if gradient is not None and output.requires_grad
     ]

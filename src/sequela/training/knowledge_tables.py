@@ -8,12 +8,14 @@ from functools import cached_property
 
 import numpy as np
 import torch
+from jaxtyping import Float
 from torch import Tensor
 
 from sequela.encoders.frozen_text import encode_sentences
 from sequela.knowledge.background import Claim
 from sequela.knowledge.schema import FIELDS, StructuredReport
 from sequela.modalities.batch import CLAIM_MODALITIES
+from sequela.modalities.report_numbers import ReportScaler
 from sequela.models.peer_config import PatientConfig
 
 _SHUFFLED = 7  # seed of the control that gives every patient another's report
@@ -56,10 +58,7 @@ def field_tables(
     knowledge: Knowledge, patients: Sequence[str], config: PatientConfig
 ) -> dict[str, Tensor]:
     """`fields` and `field_mask` of these patients; a field that a report does not say is masked."""
-    owners = list(patients)
-    if config.reports == "shuffled":
-        order = np.random.default_rng((_SHUFFLED, len(owners))).permutation(len(owners))
-        owners = [owners[place] for place in order]
+    owners = _owners(patients, config)
     width, count = knowledge.shape
     fields = torch.zeros((len(owners), count, width))
     mask = torch.zeros((len(owners), count), dtype=torch.bool)
@@ -74,11 +73,40 @@ def field_tables(
     return {"fields": fields, "field_mask": mask}
 
 
+def report_number_table(
+    reports: Mapping[str, StructuredReport],
+    scaler: ReportScaler,
+    patients: Sequence[str],
+    config: PatientConfig,
+) -> dict[str, Tensor]:
+    """`report_numbers` of these patients; numbers of a field that is not read are all alike."""
+    numbers = report_numbers(scaler, [reports.get(one) for one in _owners(patients, config)])
+    if config.fields:
+        numbers = numbers * torch.tensor([one.field in config.fields for one in scaler.numbers])
+    return {"report_numbers": numbers}
+
+
+def report_numbers(
+    scaler: ReportScaler, reports: Sequence[StructuredReport | None]
+) -> Float[Tensor, "patient number"]:
+    """The numbers of these reports, less those of a report that says nothing."""
+    numbers = scaler.transform(reports) - scaler.transform([None])
+    return torch.from_numpy(numbers.astype(np.float32))
+
+
+def _owners(patients: Sequence[str], config: PatientConfig) -> list[str]:
+    """Whose report each patient has: the own one but in the control."""
+    if config.reports != "shuffled":
+        return list(patients)
+    order = np.random.default_rng((_SHUFFLED, len(patients))).permutation(len(patients))
+    return [patients[place] for place in order]
+
+
 def claim_tables(
     knowledge: Knowledge, cancers: Sequence[str], config: PatientConfig
 ) -> dict[str, Tensor]:
     """The claims about each patient's cancer, or about another one in that control."""
-    of = [_claims(knowledge.claims, cancer, config) for cancer in cancers]
+    of = [claims_of(knowledge.claims, cancer, config) for cancer in cancers]
     count, width = max(map(len, of), default=0), knowledge.shape[0]
     claims = torch.zeros((len(of), count, width))
     modality = torch.zeros((len(of), count), dtype=torch.int64)
@@ -98,9 +126,10 @@ def claim_tables(
     }
 
 
-def _claims(
+def claims_of(
     claims: Mapping[str, tuple[Claim, ...]], cancer: str, config: PatientConfig
 ) -> tuple[Claim, ...]:
+    """The claims that a model is given about a cancer, in the order of the batch."""
     if config.claims != "wrong-cancer":
         return claims.get(cancer, ())
     others = sorted(set(claims) - {cancer})

@@ -12,6 +12,7 @@ import torch
 
 from sequela.errors import DataError
 from sequela.modalities.masking import MaskedTexts, windows
+from sequela.modalities.shared_words import only_words, shared_words
 from sequela.modalities.text import SPECIAL, train_tokenizer
 from sequela.models.language import LanguageModel, LanguageModelConfig
 from sequela.progress import Advance
@@ -41,13 +42,25 @@ class Reading:
 
 def notes(project: Project, part: str, fold: Fold) -> list[str]:
     """Every text of one part's patients, whatever exam it belongs to, each different one once."""
+    return list(dict.fromkeys(text for _, text in _written(project, part, fold)))
+
+
+def vocabulary_texts(project: Project, fold: Fold) -> list[str]:
+    """The notes of the fold's training patients, in words that several of them share."""
+    texts = _written(project, "train", fold)
+    words = shared_words(texts)
+    return list(dict.fromkeys(only_words(text, words) for _, text in texts))
+
+
+def _written(project: Project, part: str, fold: Fold) -> list[tuple[str, str]]:
+    """Patient and text of every note that is not empty."""
     patients = [project.cohort.patient(name) for name in sorted(project.patients(part, fold))]
-    texts = (
-        text.text
+    return [
+        (patient.patient_id, text.text)
         for patient in patients
         for text in (*patient.texts, *(text for exam in patient.exams for text in exam.texts))
-    )
-    return [text for text in dict.fromkeys(texts) if text.strip()]
+        if text.text.strip()
+    ]
 
 
 def reading(project: Project, fold: Fold) -> Reading:
@@ -65,7 +78,7 @@ def reading(project: Project, fold: Fold) -> Reading:
         )
     seen = set(train)
     unseen = [text for text in notes(project, "validation", fold) if text not in seen]
-    tokenizer = train_tokenizer(train, settings.vocabulary)
+    tokenizer = train_tokenizer(vocabulary_texts(project, fold), settings.vocabulary)
     parts = [
         [window for text in texts for window in windows(text, tokenizer, settings.tokens)]
         for texts in (train, unseen)

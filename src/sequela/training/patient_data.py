@@ -2,26 +2,36 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 import torch
+from jaxtyping import Float
 from torch import Tensor
 
 from sequela.cohort.cohort import Cohort
 from sequela.cohort.gene_tables import GENE_TABLES, GeneTableName
 from sequela.encoders.frozen_text import HASHED
 from sequela.encoders.pathway import Membership
+from sequela.errors import UsageError
+from sequela.knowledge.schema import StructuredReport
 from sequela.modalities.clinical import ClinicalScaler, rows_of
 from sequela.modalities.expression import GeneScaler, GeneSettings
 from sequela.modalities.patient_inputs import PatientInputs
+from sequela.modalities.report_numbers import ReportScaler
 from sequela.modalities.slide_bags import BagSource, SlideBags
 from sequela.models.data_shape import DataShape
 from sequela.models.kemm_config import KemmConfig
 from sequela.models.peer_config import PatientConfig
-from sequela.training.knowledge_tables import Knowledge, claim_tables, field_tables
+from sequela.models.removal import removable
+from sequela.training.knowledge_tables import (
+    Knowledge,
+    claim_tables,
+    field_tables,
+    report_number_table,
+)
 
 BATCH_FIELD: Mapping[GeneTableName, tuple[str, str]] = {
     "expression": ("genes", "gene_mask"),
@@ -42,12 +52,14 @@ class PatientScalers:
         genes: Of each gene table that is read.
         sets: Gene sets that group the genes; one of all genes where the cohort has none.
         encoder: What turns fields and claims into vectors.
+        reports: What turns report fields into numbers; None where there are no reports.
     """
 
     clinical: ClinicalScaler | None
     genes: Mapping[GeneTableName, GeneScaler]
     sets: Mapping[str, tuple[str, ...]]
     encoder: str = HASHED
+    reports: ReportScaler | None = None
 
     @classmethod
     def fit(
@@ -56,8 +68,17 @@ class PatientScalers:
         patients: Sequence[str],
         settings: GeneSettings | None = None,
         encoder: str = HASHED,
+        reports: Mapping[str, StructuredReport] | None = None,
     ) -> PatientScalers:
-        """Fitted on these patients, the training patients of a fold."""
+        """Fitted on these patients, the training patients of a fold.
+
+        Args:
+            cohort: Their tables.
+            patients: Training patients.
+            settings: How gene tables become numbers.
+            encoder: What turns fields and claims into vectors.
+            reports: Structured reports by patient.
+        """
         declared = cohort.manifest.clinical
         clinical = None
         if declared:
@@ -68,7 +89,8 @@ class PatientScalers:
             for name in GENE_TABLES
             if name in cohort.genes
         }
-        return cls(clinical, genes, dict(cohort.gene_sets), encoder)
+        of_reports = ReportScaler.fit([reports.get(one) for one in patients]) if reports else None
+        return cls(clinical, genes, dict(cohort.gene_sets), encoder, of_reports)
 
     def shape(self, patch: int = 0, fields: int = 0, text: int = 0) -> DataShape:
         """What a network is told of these data."""
@@ -83,6 +105,7 @@ class PatientScalers:
             members={name: one.genes for name, one in members.items()},
             sets={name: one.sets for name, one in members.items()},
             fields=fields,
+            report_numbers=len(self.reports.features) if self.reports else 0,
             text=text,
             covariates=len(self.clinical.features) if self.clinical else 0,
         )
@@ -108,17 +131,19 @@ class PatientScalers:
             "genes": {name: scaler.state() for name, scaler in self.genes.items()},
             "sets": {name: list(genes) for name, genes in self.sets.items()},
             "encoder": self.encoder,
+            "reports": self.reports.state() if self.reports else None,
         }
 
     @classmethod
     def from_state(cls, state: Mapping[str, Any]) -> PatientScalers:
         """The scalers whose `state()` this is."""
-        clinical = state["clinical"]
+        clinical, reports = state["clinical"], state.get("reports")
         return cls(
             ClinicalScaler.from_state(clinical) if clinical else None,
             {name: GeneScaler.from_state(one) for name, one in state["genes"].items()},
             {name: tuple(genes) for name, genes in state["sets"].items()},
             state["encoder"],
+            ReportScaler.from_state(reports) if reports else None,
         )
 
 
@@ -163,8 +188,36 @@ class PatientSources:
         told = told.evolve(claims=claims) if isinstance(told, KemmConfig) else told
         return told.evolve(shape=self.scalers.shape(patch, fields, width))
 
-    def inputs(self, patients: Sequence[str], config: PatientConfig) -> PatientInputs:
-        """The samples of these patients, with what `config` reads and no more."""
+    def inputs(
+        self, patients: Sequence[str], config: PatientConfig, without: str | None = None
+    ) -> PatientInputs:
+        """The samples of these patients, with what `config` reads and no more.
+
+        What the cohort has nothing of is there with nobody having it, as a model expects that was
+        trained where it was.
+
+        Args:
+            patients: Whose.
+            config: What is read, as it was resolved.
+            without: A modality that is read and that nobody has all the same.
+
+        Raises:
+            UsageError: If the model does not read it, or nothing else.
+        """
+        inputs = self._inputs(patients, config)
+        if without is None:
+            return inputs
+        if without not in removable(config):
+            names = ", ".join(removable(config))
+            raise UsageError(
+                f"this model has no part {without} to take away",
+                hint=f"it has {names}" if names else "it reads one modality alone",
+            )
+        hidden = _absent(config, len(patients), {without})
+        bags = _NoBags(inputs.bags.width) if without == "slide" and inputs.bags else inputs.bags
+        return PatientInputs(patients, {**inputs.tables, **hidden}, bags)
+
+    def _inputs(self, patients: Sequence[str], config: PatientConfig) -> PatientInputs:
         tables = self.scalers.tables(self.cohort, patients)
         read = set(config.reads)
         kept = {
@@ -174,7 +227,45 @@ class PatientSources:
         }
         if self.knowledge is not None and "report" in read:
             kept |= field_tables(self.knowledge, patients, config)
+            if self.scalers.reports is not None:
+                scaler, told = self.scalers.reports, self.knowledge.reports
+                kept |= report_number_table(told, scaler, patients, config)
         if self.knowledge is not None and config.claims != "none":
             cancers = [self.cohort.patient(patient).cancer_type for patient in patients]
             kept |= claim_tables(self.knowledge, cancers, config)
-        return PatientInputs(patients, kept, self.bags if "slide" in read else None)
+        kept = {**_absent(config, len(patients), read), **kept}
+        if "slide" not in read:
+            return PatientInputs(patients, kept)
+        return PatientInputs(patients, kept, self.bags or _NoBags(config.known_shape().patch))
+
+
+@dataclass(frozen=True)
+class _NoBags:
+    """No patch of anyone, of the width that a model expects."""
+
+    width: int
+
+    def bag(self, _: str, /) -> Float[Tensor, "patch feature"]:
+        return torch.zeros((0, self.width))
+
+
+def _absent(config: PatientConfig, count: int, names: Collection[str]) -> dict[str, Tensor]:
+    """What a model reads but slides, as if nobody had it."""
+    if config.shape is None:
+        return {}
+    shape, found = config.shape, {}
+    widths: dict[str, tuple[str, str, tuple[int, ...]]] = {
+        **{
+            fields[0]: (*fields, (shape.genes.get(fields[0], 0),))
+            for fields in BATCH_FIELD.values()
+        },
+        "report": ("fields", "field_mask", (shape.fields, shape.text)),
+        "clinical": ("clinical", "clinical_mask", (shape.covariates,)),
+    }
+    for name in set(names) & set(widths):
+        values, mask, width = widths[name]
+        found[values] = torch.zeros((count, *width))
+        found[mask] = torch.zeros((count, width[0]), dtype=torch.bool)
+    if "report" in names:
+        found["report_numbers"] = torch.zeros((count, shape.report_numbers))
+    return found

@@ -5,12 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from sequela.errors import LockedError
+from sequela.errors import DataError, LockedError
 from sequela.knowledge.background import CANCER_TYPES, read_pack
 from sequela.knowledge.frozen import FILE_NAME, FrozenKnowledge
 from sequela.knowledge.rules import extract_report
 from sequela.knowledge.schema import StructuredReport
+from sequela.modalities.patient_inputs import PatientInputs
 from sequela.modalities.slide_bags import SlideBags
+from sequela.models.peer_config import PatientConfig
+from sequela.progress import console
 from sequela.storage import owned
 from sequela.training.knowledge_tables import Knowledge
 from sequela.training.patient_data import PatientScalers, PatientSources
@@ -50,8 +53,14 @@ def freeze_knowledge(project: Project) -> FrozenKnowledge | None:
 def fitted_sources(project: Project, patients: Sequence[str]) -> PatientSources:
     """What a model may read, fitted on these training patients."""
     settings = project.configuration
-    scalers = PatientScalers.fit(project.cohort, patients, settings.genes, settings.knowledge)
     knowledge = _knowledge(project, settings.knowledge)
+    scalers = PatientScalers.fit(
+        project.cohort,
+        patients,
+        settings.genes,
+        settings.knowledge,
+        knowledge.reports if knowledge else None,
+    )
     return PatientSources(project.cohort, scalers, knowledge, slide_bags(project))
 
 
@@ -74,17 +83,50 @@ def kept_sources(project: Project, metadata: Mapping[str, Any]) -> PatientSource
     """
     scalers = PatientScalers.from_state(metadata["patients"])
     knowledge = _knowledge(project, scalers.encoder)
-    same = project.cohort.fingerprint == metadata["cohort"]
-    if same and metadata["knowledge"] != (knowledge.fingerprint if knowledge else None):
+    require_knowledge(project, metadata, knowledge.fingerprint if knowledge else None)
+    bags = slide_bags(project)
+    told = metadata.get("slides")
+    if told and bags:
+        same = project.cohort.fingerprint == metadata["cohort"]
+        _require_same_features(told, bags.made, same=same)
+    return PatientSources(project.cohort, scalers, knowledge, bags)
+
+
+def require_knowledge(
+    project: Project, metadata: Mapping[str, Any], fingerprint: str | None
+) -> None:
+    """Refuse other knowledge of the cohort that a model was trained on.
+
+    Raises:
+        LockedError: If its hash is not the checkpoint's.
+    """
+    if project.cohort.fingerprint == metadata["cohort"] and metadata["knowledge"] != fingerprint:
         raise LockedError(
             f"{FILE_NAME} is not the one that the model was trained with: their hashes differ",
             hint="bring back the file, or train again",
         )
-    bags = slide_bags(project)
-    told = metadata.get("slides")
-    if told and bags:
-        _require_same_features(told, bags.made, same=same)
-    return PatientSources(project.cohort, scalers, knowledge, bags)
+
+
+def said_empty(inputs: PatientInputs, config: PatientConfig, variant: str) -> int:
+    """How many patients have nothing of what a variant reads, said where there are any.
+
+    Raises:
+        DataError: If nobody has anything of it.
+    """
+    empty = inputs.empty if config.reads else 0
+    what = f"have nothing of what {variant} reads ({', '.join(config.reads)})"
+    if empty and empty == len(inputs):
+        raise DataError(
+            f"all {empty} patients {what}",
+            hint="add the missing tables to the cohort, or use a variant that reads what it has",
+        )
+    if empty:
+        console.print(
+            f"{empty} of {len(inputs)} patients {what}: they stay in, and all of a cancer get the "
+            "same risk, that of a patient of whom nothing is known",
+            highlight=False,
+        )
+    return empty
 
 
 def _require_same_features(told: Mapping[str, Any], here: Mapping[str, Any], *, same: bool) -> None:

@@ -40,7 +40,7 @@ from sequela.training.checkpoint import read_tensors
 from sequela.training.fitting import MachineSettings
 from sequela.training.inputs import ClinicalSource, Sources, case_inputs, require_modalities
 from sequela.training.loading import Inputs, read_ahead
-from sequela.training.patient_sources import kept_sources
+from sequela.training.patient_sources import kept_sources, said_empty
 from sequela.training.project import Fold, Project
 from sequela.training.run import Run
 from sequela.training.sampling import Rows, ordered_batches
@@ -183,7 +183,9 @@ def _said(
     trained = load_trained(run, machine.torch_device())
     if isinstance(trained.config, PatientConfig):
         patients = [case.patient_id for case in cases]
-        inputs = kept_sources(project, metadata).inputs(patients, trained.config)
+        inputs = kept_sources(project, metadata).inputs(patients, trained.config, without)
+        if without is None:
+            said_empty(inputs, trained.config, metadata["variant"])
         return answers_of(trained, inputs, machine)
     sources = sources_of(project, trained)
     with nullcontext() if without is None else removed(trained.model, without):

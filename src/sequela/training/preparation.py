@@ -10,9 +10,11 @@ from sequela.cohort.splits import draw_splits
 from sequela.encoders.slide_features import SlideReport, prepare_slides
 from sequela.modalities import contact_sheet
 from sequela.modalities.preparation import PreparationReport, prepare_images
+from sequela.modalities.shared_words import only_words, shared_words
 from sequela.modalities.store import ImageStore
 from sequela.modalities.text import joined, train_tiny_encoder
 from sequela.seal import SEAL, seal
+from sequela.storage import owned
 from sequela.training.patient_sources import SLIDES
 from sequela.training.project import TINY, Fold, Project
 
@@ -49,8 +51,13 @@ def prepare(project: Project, *, divide: bool = True) -> Prepared:
 
     Raises:
         DataError: If a part of the division lacks patients with or without the event.
-        LockedError: If the work folder holds another division.
+        LockedError: If the work folder holds another division, or another process works in it.
     """
+    with owned(project.work):
+        return _prepared(project, divide=divide)
+
+
+def _prepared(project: Project, *, divide: bool) -> Prepared:
     selection = project.selection
     selection.write_exclusions(project.work / "exclusions.csv")
     overlap: tuple[float, ...] = ()
@@ -124,13 +131,17 @@ def _make_encoders(project: Project) -> int:
             train_tiny_encoder(
                 training_texts(project, fold), folder, project.configuration.text, seed=seed
             )
-            seal(folder)
             made += 1
+        seal(folder)
     return made
 
 
 def training_texts(project: Project, fold: Fold) -> list[str]:
-    """Every text of an exam of the fold's training patients, each different one once."""
+    """Every text of an exam of the fold's training patients, in words that several of them share.
+
+    Each different text once.
+    """
     patients = [project.cohort.patient(name) for name in sorted(project.patients("train", fold))]
-    texts = (joined(exam.texts) for patient in patients for exam in patient.exams)
-    return [text for text in dict.fromkeys(texts) if text]
+    texts = [(one.patient_id, joined(exam.texts)) for one in patients for exam in one.exams]
+    words = shared_words(texts)
+    return [text for text in dict.fromkeys(only_words(text, words) for _, text in texts) if text]

@@ -10,8 +10,10 @@ import os
 import signal
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor, wait
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from multiprocessing.connection import wait as wait_for
@@ -19,14 +21,16 @@ from typing import Any, TypeVar
 
 import torch
 
-from sequela.errors import InterruptedRunError
+from sequela.errors import InterruptedRunError, ResourceLimitError
 from sequela.progress import Advance, quiet
 from sequela.training.interruption import stop_requests
+from sequela.workers import children_of
 
 Task = TypeVar("Task")
 Result = TypeVar("Result")
 
 _POLL_SECONDS = 0.2
+_SIGNALS = (signal.SIGINT, signal.SIGTERM)
 _steps: Any = None
 _stop: Any = None
 _busy = threading.Event()
@@ -61,13 +65,15 @@ def side_by_side(
     steps, stop = context.SimpleQueue(), context.Event()
     with (
         stop_requests() as asked,
+        children_of(threads),
         ProcessPoolExecutor(jobs, context, _begin, (steps, stop, threads)) as pool,
     ):
         names = [named(task) if named else "" for task in tasks]
-        futures = [
-            pool.submit(_call, partial(work, task), name)
-            for task, name in zip(tasks, names, strict=True)
-        ]
+        with _unheard():
+            futures = [
+                pool.submit(_call, partial(work, task), name)
+                for task, name in zip(tasks, names, strict=True)
+            ]
         told = _Told(advance, running, [])
         while wait(futures, _POLL_SECONDS).not_done:
             _drain(steps, told)
@@ -84,7 +90,28 @@ def _results(futures: Sequence[Future[Result]]) -> list[Result]:
             "stopped; every run has saved its state",
             hint="run the same command again: it goes on from there and ends in the same weights",
         )
-    return [future.result() for future in futures]
+    try:
+        return [future.result() for future in futures]
+    except BrokenProcessPool:
+        raise ResourceLimitError(
+            "a process that worked beside this one was ended from outside, by the system perhaps, "
+            "for want of memory",
+            hint="run the same command again, with fewer side by side (machine.jobs=1): it goes "
+            "on where it stood",
+        ) from None
+
+
+@contextmanager
+def _unheard() -> Iterator[None]:
+    """Within, Ctrl-C waits, and processes that are started do not hear it before `_begin`.
+
+    A terminal sends it to them too, and one that is still loading torch would end by it.
+    """
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, _SIGNALS)
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 @dataclass(frozen=True)
@@ -115,8 +142,9 @@ def _begin(steps: Any, stop: Any, threads: int) -> None:
     _steps, _stop = steps, stop
     quiet.set(True)
     torch.set_num_threads(threads)
-    for number in (signal.SIGINT, signal.SIGTERM):
+    for number in _SIGNALS:
         signal.signal(number, signal.SIG_IGN)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, _SIGNALS)
     threading.Thread(target=_watch_parent, args=(stop,), daemon=True).start()
 
 

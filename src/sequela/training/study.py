@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Annotated, Any
-
-from pydantic import BeforeValidator, Field, field_validator
 
 from sequela.errors import UsageError
 from sequela.models.build import variant
-from sequela.settings import Settings, read_settings
+from sequela.settings import read_settings
 from sequela.storage import fingerprint
 from sequela.training.baselines import baseline_name
 from sequela.training.configuration import Configuration
@@ -21,72 +17,10 @@ from sequela.training.ensemble import SUFFIX
 from sequela.training.pretraining import NAME as PRETRAINING
 from sequela.training.project import Project
 from sequela.training.stages import require_known
+from sequela.training.study_file import StudyEntry, StudySettings
 
 OF_AN_ENTRY = ("model", "head", "pretrain", "train")
 """Sections that one entry may set apart from the others; the rest is what makes them comparable."""
-
-
-def _as_lines(value: Any, place: str = "") -> Any:
-    """Sections written as a mapping, as `section.key=value`; a list is left as it is."""
-    if not isinstance(value, Mapping):
-        return value if not place else [f"{place}={json.dumps(value)}"]
-    parts = {f"{place}.{key}" if place else str(key): inner for key, inner in value.items()}
-    return [line for name, inner in parts.items() for line in _as_lines(inner, name)]
-
-
-Lines = Annotated[tuple[str, ...], BeforeValidator(_as_lines)]
-
-
-class StudyEntry(Settings):
-    """One row of the study's tables.
-
-    Attributes:
-        variant: A variant or a baseline.
-        name: What the tables call it; the variant if empty.
-        settings: Of this entry alone: `section.key=value` each, or a mapping of sections.
-        seeds: Instead of the study's.
-        ensemble: Also the mean of what its seeds predict, as a model LABEL-ensemble.
-    """
-
-    variant: str
-    name: str = Field("", pattern=r"^[\w.+-]*$")
-    settings: Lines = ()
-    seeds: tuple[int, ...] | None = None
-    ensemble: bool = False
-
-    @property
-    def label(self) -> str:
-        """What the tables call it."""
-        return self.name or self.variant
-
-
-class StudySettings(Settings):
-    """A study file.
-
-    Attributes:
-        cohort: The cohort's folder, seen from the file's.
-        name: Of the study's folder; the file's name if empty.
-        configuration: A configuration file, seen from this one; the cohort's own if not given.
-        settings: For all entries: `section.key=value` each, as on the line of `sequela train`, or
-            a mapping of sections, as in `sequela.yaml`.
-        seeds: Each entry is run once with each; folds and repeats are `split.folds` and
-            `split.repeats`.
-        entries: A variant or baseline each, or a mapping with one.
-    """
-
-    cohort: Path
-    name: str = Field("", pattern=r"^[\w.+-]*$")
-    configuration: Path | None = None
-    settings: Lines = ()
-    seeds: tuple[int, ...] = Field((0,), min_length=1)
-    entries: tuple[StudyEntry, ...] = Field(min_length=1)
-
-    @field_validator("entries", mode="before")
-    @classmethod
-    def _names_are_entries(cls, value: Any) -> Any:
-        if not isinstance(value, list | tuple):
-            return value
-        return [{"variant": one} if isinstance(one, str) else one for one in value]
 
 
 @dataclass(frozen=True)
@@ -143,14 +77,13 @@ def read_study(file: Path, overrides: Sequence[str] = (), work: Path | None = No
     base = _base_file(cohort, here / asked.configuration if asked.configuration else None)
     shared = (*asked.settings, *overrides)
     project = Project.open(cohort, work, read_settings(Configuration, base, shared))
-    name = asked.name or file.stem
-    folder = project.work / "studies" / name
+    folder = asked.folder(file, project.work)
     members = tuple(
         _member(entry, seed, replace(project, runs=folder / "runs"), base, shared)
         for entry in asked.entries
         for seed in entry.seeds or asked.seeds
     )
-    return Study(name, folder, project, asked.entries, members)
+    return Study(folder.name, folder, project, asked.entries, members)
 
 
 def _base_file(cohort: Path, named: Path | None) -> Path | None:

@@ -23,10 +23,12 @@ from sequela.training.collection import common_provenance
 from sequela.training.run import Run
 from sequela.training.study import Member, Study
 
+METRICS = ("auc", "harrell_c", "brier")
 RETRAINED: Mapping[str, Mapping[str, str]] = {
     "lumin": {EVOLUTION: "lumin-m"},
     "lumin-m": {part: f"lumin-m-without-{part}" for part in CROSS_MODAL},
     "lumin-t": {part: f"lumin-t-without-{part}" for part in TEMPORAL},
+    "kemm": {part: f"without-{part}" for part in ("genes", "report", "clinical")},
 }
 """By variant and part, the variant that was trained without it."""
 
@@ -43,7 +45,10 @@ def parts_removed(member: Member, labels: Sequence[str]) -> tuple[str, ...]:
 
 
 def removals(study: Study) -> list[dict[str, Any]]:
-    """The AUC of each model less each part, over all its runs: `model`, `part`, `auc`."""
+    """Numbers of each model less each part, over all its runs: `model`, `part`, a name each.
+
+    AUC, Harrell's concordance and the Brier score.
+    """
     settings = study.project.configuration.evaluation
     wanted = {
         (member.label, part): None
@@ -51,15 +56,15 @@ def removals(study: Study) -> list[dict[str, Any]]:
         for part in parts_removed(member, study.labels)
     }
     return [
-        {"model": label, "part": part, "auc": auc}
+        {"model": label, "part": part, **numbers}
         for label, part in wanted
-        if (auc := _auc(study, label, part, settings)) is not None
+        if (numbers := _numbers(study, label, part, settings))
     ]
 
 
-def _auc(
+def _numbers(
     study: Study, label: str, part: str, settings: EvaluationSettings
-) -> dict[str, object] | None:
+) -> dict[str, object]:
     found: list[tuple[str, Predictions]] = []
     for member in study.members:
         for fold in study.project.folds:
@@ -68,11 +73,10 @@ def _auc(
             if member.label == label and file.exists():
                 found.append((run.name, Predictions.read(file)))
     if not found:
-        return None
+        return {}
     table = pl.concat([one.table for _, one in found], how="diagonal")
     names, origins = [name for name, _ in found], [one.provenance for _, one in found]
     (model,) = models_of([Predictions(table, common_provenance(origins, names))])
     resampler = Resampler(Resampling.asked(settings))
-    return metrics_of(model, question_of(model, settings), settings, resampler)[
-        "auc"
-    ].estimate.as_json()
+    metrics = metrics_of(model, question_of(model, settings), settings, resampler)
+    return {name: metrics[name].estimate.as_json() for name in METRICS if name in metrics}

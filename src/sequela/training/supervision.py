@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import cache
 from typing import Any
 
 import torch
 from torch import nn
 
 from sequela.errors import DataError
-from sequela.modalities.patient_inputs import PatientInputs
 from sequela.models.build import ModelConfig, PatientConfig, build_model
 from sequela.models.build import variant as variant_of
 from sequela.models.contrastive import load_aligned
-from sequela.models.heads import Head, fit_head
+from sequela.models.heads import Head, fit_head, head_warning
 from sequela.models.kemm import Kemm
 from sequela.models.mmp import SAMPLED, Mmp
 from sequela.progress import Advance, console
@@ -33,7 +33,7 @@ from sequela.training.inputs import (
 from sequela.training.judgement import require_both
 from sequela.training.loop import Fit
 from sequela.training.objectives import Examples, Supervised
-from sequela.training.patient_sources import fitted_sources
+from sequela.training.patient_sources import fitted_sources, said_empty
 from sequela.training.pretraining import NAME as PRETRAINING
 from sequela.training.project import Fold, Project
 from sequela.training.run import Purpose, Run
@@ -123,33 +123,20 @@ def _of_patients(project: Project, variant: str, config: PatientConfig, fold: Fo
         "model": config.model_dump(mode="json"),
         "head": objective.head.state(),
         "patients": sources.scalers.state(),
-        "patients_with_nothing": _said_empty(inputs, config, variant),
+        "patients_with_nothing": said_empty(inputs, config, variant),
         **described(project),
     }
     torch.manual_seed(keyed_seed(settings.seed))
     model = build_model(config, objective.head.logits)
     if isinstance(model, Kemm):
-        causes = len(getattr(objective.head, "causes", (1,)))
         whole = replace(inputs, bags=None).batch(rows)
-        model.start(whole, objective.followup[rows], project.target.cause, causes)
+        model.start(whole, objective.followup[rows], objective.head, project.target.cause)
     if isinstance(model, Mmp):
         model.start(inputs.sampled(SAMPLED, settings.seed).batch(rows))
     seen = inputs.sampled(configuration.slides.most, settings.seed)
     task = Fit(model, objective, seen, inputs, settings, configuration.machine)
     purpose = Purpose(configuration.as_values(), PREDICTED, identity)
     return Training(task, purpose, metadata, None)
-
-
-def _said_empty(inputs: PatientInputs, config: PatientConfig, variant: str) -> int:
-    """How many patients have nothing of what a variant reads, said where there are any."""
-    empty = inputs.empty if config.reads else 0
-    if empty:
-        console.print(
-            f"{empty} of {len(inputs)} patients have nothing of what {variant} reads "
-            f"({', '.join(config.reads)}): they stay in, and all get the same risk",
-            highlight=False,
-        )
-    return empty
 
 
 def train(
@@ -212,8 +199,16 @@ def supervised(project: Project, config: ModelConfig, fold: Fold) -> Supervised:
     followup, target = project.selection.followup, project.target
     rows, asked = project.rows("train", fold), config.head or project.configuration.head
     head = fit_head(asked, followup[rows], target.horizon, target.cause)
+    _warn(head_warning(asked))
     examples = Examples(rows, project.rows("validation", fold), settings.batch, settings.seed)
     return Supervised(head, followup, target, examples)
+
+
+@cache
+def _warn(told: str | None) -> None:
+    """Once a process, however many folds and seeds it trains."""
+    if told is not None:
+        console.print(told, highlight=False)
 
 
 def _aligned_run(project: Project, fold: Fold) -> Run:
