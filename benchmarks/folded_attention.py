@@ -1,103 +1,126 @@
-"""KEMM's folded attention against a SurvPath-style step at equal precision, and inference.
+"""One attention of few queries over many patches: its forms against the textbook's, and 100,000.
 
-    python benchmarks/folded_attention.py [patches]...
+    python benchmarks/folded_attention.py [--patches 16384 100000] [--queries 26] [--repeats 5]
 
-The rival is an own re-implementation: adapter 1024 to 256, 331 pathway tokens, self-attention of
-the pathway tokens over all, of the patches over the pathways, feed-forward
-of all tokens (Jaume et al., CVPR 2024). Interleaved in one run, threads pinned, medians.
+The textbook projects keys and values of all patches and holds all scores. For each width, number
+of heads and form: CPU time of a training step and of inference by the textbook's in the same
+repeat (medians, interleaved, one thread, float32), the largest difference of what comes out, and
+MiB of a forked child's peak in inference beyond the patches and the weights.
 """
 
 from __future__ import annotations
 
-import sys
+import argparse
+import ctypes
+import math
+import multiprocessing
+import os
+import re
 import time
+from collections.abc import Callable
+from pathlib import Path
+
+os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import numpy as np
 import torch
-import torch.nn.functional as F
-from torch import Tensor, nn
+from einops import rearrange
+from torch import Tensor
 
-from sequela.fusion.kecm import Asking, Masked
+from sequela.fusion import knowledge_attention
+from sequela.fusion.knowledge_attention import FoldedAttention
 
-FEATURE, DIM, PATHWAYS, QUERIES, STEPS = 1024, 256, 331, 29, 3
-
-
-class SurvPathStyle(nn.Module):
-    def __init__(self) -> None:
-        super().__init__()
-        self.adapter = nn.Linear(FEATURE, DIM)
-        self.qkv = nn.Linear(DIM, 3 * DIM, bias=False)
-        self.norm = nn.LayerNorm(DIM)
-        self.feed = nn.Sequential(nn.Linear(DIM, DIM), nn.GELU(), nn.Linear(DIM, DIM))
-        self.out = nn.Linear(2 * DIM, 4)
-
-    def forward(self, pathways: Tensor, patches: Tensor) -> Tensor:
-        tokens = self.norm(torch.cat([pathways, self.adapter(patches)], dim=1))
-        query, key, value = self.qkv(tokens).chunk(3, dim=2)
-        few = F.scaled_dot_product_attention(query[:, :PATHWAYS], key, value)
-        many = F.scaled_dot_product_attention(
-            query[:, PATHWAYS:], key[:, :PATHWAYS], value[:, :PATHWAYS]
-        )
-        few, many = self.feed(few), self.feed(many)
-        return self.out(torch.cat([few.mean(dim=1), many.mean(dim=1)], dim=1))
+FEATURE = 1024
+SHAPES = ((32, 4), (32, 1), (256, 4), (256, 1))
 
 
-class Folded(nn.Module):
-    """KECM's slide half and its asking of the gene sets; `relu` is the non-linear adapter."""
-
-    def __init__(self, adapter: str) -> None:
-        super().__init__()
-        self.relu = nn.Sequential(nn.Linear(FEATURE, DIM), nn.ReLU()) if adapter == "relu" else None
-        self.slide = Asking(DIM, DIM if self.relu else FEATURE, heads=4, dropout=0.0)
-        self.genes = Asking(DIM, DIM, heads=4, dropout=0.0)
-        self.queries = nn.Parameter(torch.randn(1, QUERIES, DIM))
-        self.out = nn.Linear(2 * DIM, 4)
-
-    def forward(self, pathways: Tensor, patches: Tensor) -> Tensor:
-        values = self.relu(patches) if self.relu else patches
-        queries = Masked(self.queries, torch.ones((1, QUERIES), dtype=torch.bool))
-        found = [
-            asking(queries, Masked(of, torch.ones(of.shape[:2], dtype=torch.bool))).values
-            for asking, of in ((self.slide, values), (self.genes, pathways))
-        ]
-        return self.out(torch.cat([one.mean(dim=1) for one in found], dim=1))
+def textbook(attention: FoldedAttention, queries: Tensor, values: Tensor) -> Tensor:
+    """Attention with all patches projected and all scores held."""
+    query, key, value = (
+        rearrange(made, "p t (h w) -> p h t w", h=attention.heads)
+        for made in (attention.query(queries), attention.key(values), attention.value(values))
+    )
+    weights = (query @ key.transpose(2, 3) / math.sqrt(attention.width)).softmax(dim=3)
+    return attention.out(rearrange(weights @ value, "p h q w -> p q (h w)"))
 
 
-def step(model: nn.Module, pathways: Tensor, patches: Tensor, train: bool) -> float:
-    started = time.perf_counter()
-    with torch.set_grad_enabled(train):
-        loss = model(pathways, patches).float().square().sum()
+def seconds(form: Callable[[], Tensor], train: bool) -> float:
+    started = time.process_time()
+    with torch.inference_mode(not train):
+        found = form()
         if train:
-            model.zero_grad(set_to_none=True)
-            loss.backward()
-    return time.perf_counter() - started
+            found.square().sum().backward()
+    return time.process_time() - started
+
+
+def peak(form: Callable[[], Tensor]) -> float:
+    """MiB that inference takes beyond what stands before it."""
+    context = multiprocessing.get_context("fork")
+    ours, theirs = context.Pipe()
+
+    def child() -> None:
+        torch.set_num_threads(1)
+        ctypes.CDLL("libc.so.6").malloc_trim(0)
+        Path("/proc/self/clear_refs").write_text("5")
+        before = _resident("VmRSS")
+        seconds(form, train=False)
+        theirs.send((_resident("VmHWM") - before) / 1024)
+
+    process = context.Process(target=child)
+    process.start()
+    theirs.close()
+    found = float(ours.recv())
+    process.join()
+    return found
+
+
+def _resident(field: str) -> int:
+    (found,) = re.findall(rf"{field}:\s+(\d+) kB", Path("/proc/self/status").read_text())
+    return int(found)
+
+
+def compare(dim: int, heads: int, count: int, values: Tensor, repeats: int) -> None:
+    torch.manual_seed(0)
+    attention = FoldedAttention(dim, FEATURE, heads)
+    # Large enough that a query prefers some patches to others.
+    queries = 5 * torch.randn(1, count, dim)
+    mask = torch.ones(values.shape[:2], dtype=torch.bool)
+
+    def own() -> Tensor:
+        return attention(queries, values, mask)
+
+    def plain() -> Tensor:
+        return textbook(attention, queries, values)
+
+    ratios = {}
+    for train in (True, False):
+        pairs = [(seconds(own, train), seconds(plain, train)) for _ in range(repeats + 1)][1:]
+        ratios[train] = float(np.median([one / other for one, other in pairs]))
+    with torch.inference_mode():
+        apart = float((own() - plain()).abs().max())
+    form = "folded" if attention.folds(count) else "projected"
+    print(
+        f"{values.shape[1]:7d}{dim:7d}{heads:7d}  {form:10}"
+        f"{ratios[True]:7.2f}x{ratios[False]:9.2f}x{apart:12.1e}{peak(own):8.0f}{peak(plain):10.0f}",
+        flush=True,
+    )
 
 
 def main() -> None:
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--patches", type=int, nargs="+", default=[16384, 100_000])
+    parser.add_argument("--queries", type=int, default=26)
+    parser.add_argument("--repeats", type=int, default=5)
+    asked = parser.parse_args()
     torch.set_num_threads(1)
-    torch.manual_seed(0)
-    sizes = [int(word) for word in sys.argv[1:]] or [4096, 16384]
-    models = {
-        "SurvPath-style": SurvPathStyle(),
-        "KEMM, relu adapter": Folded("relu"),
-        "KEMM, linear (folded)": Folded("linear"),
-    }
-    for size in sizes:
-        pathways, patches = torch.randn(1, PATHWAYS, DIM), torch.randn(1, size, FEATURE)
-        for train in (True, False):
-            times: dict[str, list[float]] = {name: [] for name in models}
-            for _ in range(STEPS + 1):
-                for name, model in models.items():
-                    times[name].append(step(model, pathways, patches, train))
-            first = float(np.median(times["SurvPath-style"][1:]))
-            for name, found in times.items():
-                median = float(np.median(found[1:]))
-                what = "training step" if train else "inference"
-                print(
-                    f"{size:6d} patches, {what}, {name}: {median * 1e3:.0f} ms, "
-                    f"{median / first:.2f} x",
-                    flush=True,
-                )
+    if min(asked.patches) < knowledge_attention.FEW:
+        parser.error(f"fewer than {knowledge_attention.FEW} patches are always projected")
+    head = f"{'step':>8}{'inference':>10}{'apart':>12}{'MiB':>8}{'textbook':>10}"
+    print(f"{'patches':>7}{'width':>7}{'heads':>7}  {'form':10}{head}")
+    for patches in asked.patches:
+        values = torch.randn(1, patches, FEATURE)
+        for dim, heads in SHAPES:
+            compare(dim, heads, asked.queries, values, asked.repeats)
 
 
 if __name__ == "__main__":

@@ -144,6 +144,26 @@ def test_a_folder_has_one_owner_and_is_free_when_the_owner_ends(tmp_path: Path) 
         pass
 
 
+def test_parts_of_the_work_in_a_folder_are_held_on_their_own(tmp_path: Path) -> None:
+    storage.require_free(tmp_path / "absent")
+    assert not (tmp_path / "absent").exists()
+    with storage.owned(tmp_path, "one"), storage.owned(tmp_path, "other"):
+        storage.require_free(tmp_path)
+        with pytest.raises(LockedError, match=r"works on one in") as caught:
+            storage.require_free(tmp_path, ["third", "one"])
+        assert "run it again" in caught.value.hint
+    storage.require_free(tmp_path, ["one", "other"])
+
+
+def test_what_a_killed_safetensors_left_goes_with_the_next_owner(tmp_path: Path) -> None:
+    for name in (".tmpA1b2C3", ".tmp-mine", "a.tmp"):
+        (tmp_path / name).write_text("half")
+    with storage.owned(tmp_path, "part"):
+        assert (tmp_path / ".tmpA1b2C3").exists()
+    with storage.owned(tmp_path):
+        assert {path.name for path in tmp_path.glob("*tmp*")} == {".tmp-mine", "a.tmp"}
+
+
 def test_a_job_that_cannot_fit_is_refused_before_it_starts(tmp_path: Path) -> None:
     storage.require_space(tmp_path, 1)
     with pytest.raises(ResourceLimitError):

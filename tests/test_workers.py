@@ -3,9 +3,12 @@ from __future__ import annotations
 import math
 import os
 import time
+from pathlib import Path
 
 import pytest
 
+from sequela.errors import StorageError
+from sequela.storage import write_text
 from sequela.workers import Done, Failure, Limits, each
 
 
@@ -53,6 +56,13 @@ def test_children_end_when_the_results_are_no_longer_wanted() -> None:
     began = time.monotonic()
     results.close()
     assert time.monotonic() - began < 5
+
+
+def test_a_disk_that_refuses_a_child_is_no_fault_of_the_file(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(StorageError, match="refused while writing a: Not a directory") as caught:
+        list(each(write_text, [(tmp_path / "file" / "a", "text")], workers=1))
+    assert "look at the disk" in caught.value.hint
 
 
 def test_a_worker_goes_on_while_its_result_is_used() -> None:

@@ -73,6 +73,10 @@ class ResourceLimitError(SequelaError):
     code, exit_code = "limit", 7
 
 
+class DiskFullError(ResourceLimitError):
+    """The disk has no room for what is written; what stood before still stands."""
+
+
 class DivergedError(SequelaError):
     """Fitting left the numbers: a loss is infinite or not a number."""
 

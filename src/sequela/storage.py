@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import hashlib
 import json
@@ -14,10 +15,18 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TextIO
 
-from sequela.errors import LockedError, ResourceLimitError, SequelaError, StorageError
+from sequela.errors import (
+    DiskFullError,
+    LockedError,
+    ResourceLimitError,
+    SequelaError,
+    StorageError,
+)
 
 _CHUNK = 1 << 20
-_OUT_OF_SPACE = {28, 122}  # ENOSPC, EDQUOT
+_OUT_OF_SPACE = {errno.ENOSPC, errno.EDQUOT}
+_OF_DISKS = {*_OUT_OF_SPACE, errno.EIO, errno.EROFS}
+_LITTER = ".tmp" + "[0-9A-Za-z]" * 6
 _GLANCE = 0.2  # seconds; `require_free` of another process holds a lock for an instant
 _OWNER_ALONE, _OWNER_ALONE_FOLDER = 0o600, 0o700
 
@@ -103,18 +112,28 @@ def disk_failures(what: str) -> Iterator[None]:
         raise
     except Exception as error:
         number = _disk_error(error)
-        if number in _OUT_OF_SPACE:
-            raise ResourceLimitError(
-                f"no space left on the disk while writing {what}",
-                hint="free some space, or choose another folder with --work, and run it again",
-            ) from error
         if number is not None:
-            raise StorageError(
-                f"the disk refused while writing {what}: {os.strerror(number)}",
-                hint="look at the disk and the folder's permissions, and run it again; what was "
-                "finished before is whole",
-            ) from error
+            raise _refusal(number, what) from error
         raise
+
+
+def disk_refusal(error: Exception) -> SequelaError | None:
+    """The sentence for a disk that failed or is full, wherever it was; None for what else it is."""
+    number = _disk_error(error)
+    return _refusal(number, "what this command makes") if number in _OF_DISKS else None
+
+
+def _refusal(number: int, what: str) -> SequelaError:
+    if number in _OUT_OF_SPACE:
+        return DiskFullError(
+            f"no space left on the disk while writing {what}",
+            hint="free some space, or choose another folder with --work, and run it again",
+        )
+    return StorageError(
+        f"the disk refused while writing {what}: {os.strerror(number)}",
+        hint="look at the disk and the folder's permissions, and run it again; what was "
+        "finished before is whole",
+    )
 
 
 def _disk_error(error: Exception) -> int | None:
@@ -205,7 +224,8 @@ def _blocks(part: str | bytes | Path) -> Iterable[bytes]:
 def owned(folder: Path, name: str = "") -> Iterator[Path]:
     """The folder, held by this process alone until the block ends.
 
-    The kernel drops the lock with the process, so a killed run leaves none behind.
+    The kernel drops the lock with the process, so a killed run leaves none behind. What it does
+    leave, half a file of safetensors under a name of its own, is removed.
 
     Args:
         folder: Made if absent.
@@ -218,9 +238,11 @@ def owned(folder: Path, name: str = "") -> Iterator[Path]:
     with _lock_file(folder, name).open("a+") as file:
         if not _locked(file.fileno(), patience=_GLANCE):
             raise _held_by_another(file, folder, name)
-        file.truncate(0)
-        file.write(f"process {os.getpid()}")
-        file.flush()
+        with disk_failures(folder.name):
+            file.truncate(0)
+            os.write(file.fileno(), f"process {os.getpid()}".encode())
+            for litter in () if name else folder.glob(_LITTER):
+                litter.unlink(missing_ok=True)
         yield folder
 
 

@@ -16,13 +16,28 @@ from multiprocessing.connection import Connection, wait
 from types import TracebackType
 from typing import Any, Generic, TypeVar
 
-from sequela.errors import SequelaError
+from sequela.errors import DiskFullError, SequelaError, StorageError
 
 Result = TypeVar("Result")
 
-_ONE_THREAD = dict.fromkeys(
-    ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "POLARS_MAX_THREADS"), "1"
-)
+_LIBRARIES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "POLARS_MAX_THREADS")
+
+
+@contextlib.contextmanager
+def children_of(threads: int) -> Iterator[None]:
+    """New processes have numerical libraries of so many threads, until the block ends.
+
+    A library asks once, when it is loaded, so this cannot be said to a process from within.
+    """
+    before = {name: os.environ.get(name) for name in _LIBRARIES}
+    os.environ.update(dict.fromkeys(_LIBRARIES, str(threads)))
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            os.environ.pop(name)
+            if value is not None:
+                os.environ[name] = value
 
 
 @dataclass(frozen=True)
@@ -90,6 +105,10 @@ def each(
         tasks: The arguments of each call, picklable.
         workers: How many children work at once.
         limits: What one task may cost.
+
+    Raises:
+        StorageError: If the disk refuses what a child writes.
+        DiskFullError: If it is full.
     """
     limits = limits or Limits()
     waiting = iter(range(len(tasks)))
@@ -135,6 +154,13 @@ class _Dying:
     reason: str
 
 
+@dataclass(frozen=True)
+class _Refused:
+    """The disk refused what a child was to write: no fault of the file, and the end of the work."""
+
+    error: SequelaError
+
+
 class _Worker:
     """A child process, replaced by a new one when it dies or is killed."""
 
@@ -152,7 +178,7 @@ class _Worker:
                     *(str(theirs.fileno()), str(self._limits.memory)),
                 ],
                 pass_fds=[theirs.fileno()],
-                env={**os.environ, **_ONE_THREAD},
+                env={**os.environ, **dict.fromkeys(_LIBRARIES, "1")},
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
                 stderr=subprocess.DEVNULL,
@@ -178,6 +204,8 @@ class _Worker:
         except (EOFError, ConnectionResetError):
             reason = "stopped the process that was reading it"
             return self._replaced(Failure(reason, lasting=False)), waited
+        if isinstance(answer, _Refused):
+            raise answer.error
         if isinstance(answer, _Dying):
             return self._replaced(Failure(answer.reason)), waited
         return answer, seconds
@@ -222,6 +250,8 @@ def _confine(memory: int) -> None:
 def _answer(function: Callable[..., Any], task: tuple[object, ...], memory: int) -> object:
     try:
         return function(*task)
+    except (StorageError, DiskFullError) as error:
+        return _Refused(error)
     except SequelaError as error:
         return Failure(error.message)
     except MemoryError:

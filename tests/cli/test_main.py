@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import errno
 import json
 import os
 import subprocess
@@ -93,7 +94,13 @@ def test_every_error_has_an_exit_code_of_the_contract() -> None:
 
 @pytest.mark.parametrize(
     ("raised", "code"),
-    [(KeyboardInterrupt(), 6), (MemoryError(), 7), (ZeroDivisionError("secret 4711"), 1)],
+    [
+        (KeyboardInterrupt(), 6),
+        (MemoryError(), 7),
+        (OSError(errno.ENOSPC, "no space", "/home/4711"), 7),
+        (OSError(errno.EIO, "broken", "/home/4711"), 4),
+        (ZeroDivisionError("secret 4711"), 1),
+    ],
 )
 def test_nothing_reaches_a_user_as_a_traceback(
     raised: BaseException,

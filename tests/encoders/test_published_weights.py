@@ -20,7 +20,8 @@ NAME, SMALL = "resnet10t", {"channels": [4, 4, 8, 8], "stem_width": 4}
 def folder(tmp_path: Path) -> Path:
     """A network as a hub has it, with its weights as a pickle and as safetensors."""
     network = timm.create_model(NAME, pretrained=False, num_classes=0, in_chans=3, **SMALL)
-    told = {"architecture": NAME, "num_features": 8, "pretrained_cfg": {"num_classes": 0}}
+    first = {"num_classes": 0, "first_conv": "conv1.0"}
+    told = {"architecture": NAME, "num_features": 8, "pretrained_cfg": first}
     (tmp_path / "config.json").write_text(json.dumps(told))
     torch.save(network.state_dict(), tmp_path / "pytorch_model.bin")
     save_file(network.state_dict(), tmp_path / "model.safetensors")
@@ -45,4 +46,8 @@ def test_weights_that_come_as_a_pickle_alone_are_refused(
     (folder / "model.safetensors").unlink()
     with pytest.raises(UsageError, match="published as a pickle"):
         build(folder)
+    (folder / "pytorch_model.bin").unlink()
+    with pytest.raises(UsageError) as caught:
+        build(folder)
+    assert str(folder.parent) not in caught.value.message
     assert torch.load is opens

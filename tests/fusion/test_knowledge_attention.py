@@ -54,7 +54,7 @@ def test_it_equals_the_textbook_in_values_and_gradients(
     for form in (attention, lambda *inputs: plain(attention, *inputs)):
         q, v = queries.clone().requires_grad_(), values.clone().requires_grad_()
         attention.zero_grad()
-        out = form(q, v, mask)
+        out = form(q, v, mask) * mask.any(dim=1)[:, None, None]
         (out * torch.linspace(-1, 1, out.numel()).view_as(out)).sum().backward()
         weights = [p.grad for p in (attention.key.weight, attention.value.weight)]
         results.append([out, q.grad, v.grad, *(torch.as_tensor(w).clone() for w in weights)])
@@ -69,10 +69,11 @@ def test_an_adapter_is_a_layer_before_it(heads: int) -> None:
     values, mask = bags(40, 0, 3)
     queries = torch.randn(3, 5, 16)
     results = []
-    for found in (
+    for form in (
         attention(queries, values, mask, adapter=adapter),
         plain(attention, queries, torch.relu(adapter(values)), mask),
     ):
+        found = form * mask.any(dim=1)[:, None, None]
         weights = [adapter.weight, adapter.bias, attention.key.weight, attention.value.weight]
         results.append([found, *torch.autograd.grad(found.square().sum(), weights)])
     for folded, textbook in zip(*results, strict=True):

@@ -37,6 +37,19 @@ def test_a_pack_says_who_has_reviewed_it() -> None:
     assert all("review" in packaged_pack(name).review for name in CANCER_TYPES)
 
 
+@pytest.mark.parametrize("cancer_type", CANCER_TYPES)
+def test_what_was_checked_is_counted_as_it_is_said_and_nobody_claims_a_review(
+    cancer_type: str,
+) -> None:
+    pack = packaged_pack(cancer_type)
+    ids = {claim.id for claim in pack.claims}
+    assert {*pack.checked, *pack.sought, *pack.contested} <= ids
+    assert not {*pack.checked} & {*pack.sought}
+    told = " ".join(pack.review.split())
+    assert f"Of {len(ids)} claims, {len(pack.checked)} have since been held against" in told
+    assert "No pathologist has reviewed the claims." in told
+
+
 def test_another_cancer_is_refused_and_those_that_are_there_are_named() -> None:
     with pytest.raises(UsageError, match="KIRC"):
         read_pack("GBM")

@@ -15,8 +15,8 @@ import numpy as np
 import polars as pl
 import pytest
 
-from sequela.errors import DataError, LockedError, ResourceLimitError
-from sequela.modalities import preparation
+from sequela.errors import DataError, LockedError, ResourceLimitError, StorageError
+from sequela.modalities import ledger, preparation
 from sequela.modalities.mammogram import PixelPolicy, prepare_image
 from sequela.modalities.preparation import estimate_preparation, prepare_images
 from sequela.modalities.store import ImageStore
@@ -212,6 +212,52 @@ def test_a_full_disk_loses_nothing(
         prepare_images(folder_of_images, tmp_path / "a", POLICY, workers=1)
     assert prepare_images(folder_of_images, tmp_path / "a", POLICY, workers=1).decoded == 3
     prepare_images(folder_of_images, tmp_path / "straight", POLICY, workers=1)
+    assert content(tmp_path / "a") == content(tmp_path / "straight")
+
+
+@pytest.mark.usefixtures("in_process")
+def test_lines_torn_by_a_failed_write_cost_their_images_alone(
+    folder_of_images: Images, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def torn(handle: int, data: bytes) -> int:
+        if len(lines) == 2:
+            write(handle, data[: len(data) // 2])
+            raise OSError(errno.EIO, os.strerror(errno.EIO))
+        lines.append(data)
+        return write(handle, data)
+
+    lines, write = [], os.write
+    with monkeypatch.context() as patch, pytest.raises(StorageError, match="prepared images"):
+        patch.setattr(ledger, "os", SimpleNamespace(**{**vars(os), "write": torn}))
+        prepare_images(folder_of_images, tmp_path / "a", POLICY, workers=1)
+    (journal,) = (tmp_path / "a").glob(".images-*.jsonl.part")
+    assert journal.read_text().count("\n") == 2
+    journal.write_text("not JSON at all\n" + journal.read_text() + "{}\n")
+    assert prepare_images(folder_of_images, tmp_path / "a", POLICY, workers=1).decoded == 5
+    prepare_images(folder_of_images, tmp_path / "straight", POLICY, workers=1)
+    assert content(tmp_path / "a") == content(tmp_path / "straight")
+
+
+@pytest.mark.usefixtures("in_process")
+def test_a_run_killed_after_its_last_file_leaves_nothing_for_ever(
+    folder_of_images: Images, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as patch:
+        patch.setattr(ledger.Ledger, "forget", lambda _: None)
+        prepare_images(folder_of_images, tmp_path, POLICY, workers=1)
+    assert list(tmp_path.glob(".images-*"))
+    assert prepare_images(folder_of_images, tmp_path, POLICY, workers=1).decoded == 0
+    assert not list(tmp_path.glob(".images-*"))
+
+
+@pytest.mark.usefixtures("in_process")
+def test_a_disk_that_takes_a_part_of_a_write_is_given_the_rest(
+    folder_of_images: Images, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    prepare_images(folder_of_images, tmp_path / "straight", POLICY, workers=1)
+    pwrite = os.pwrite
+    monkeypatch.setattr("os.pwrite", lambda handle, data, place: pwrite(handle, data[:100], place))
+    prepare_images(folder_of_images, tmp_path / "a", POLICY, workers=1)
     assert content(tmp_path / "a") == content(tmp_path / "straight")
 
 

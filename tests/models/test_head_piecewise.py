@@ -12,10 +12,13 @@ from torch import Tensor
 
 from sequela.errors import UndefinedMetricError
 from sequela.models.heads import (
+    CoxHeadConfig,
+    DiscreteHazardHeadConfig,
     PiecewiseHazardHead,
     PiecewiseHazardHeadConfig,
     fit_head,
     head_from_state,
+    incidence_of_rivals,
 )
 from sequela.survival.aalen_johansen import aalen_johansen
 from sequela.survival.followup import Followup
@@ -93,6 +96,21 @@ def test_incidences_learnt_without_covariates_are_aalen_johansens(rivals: str) -
         event = np.where(np.isin(train.event, cause), 1, np.where(train.event > 0, 9, 0))
         counted = aalen_johansen(train.time, event).at(np.array([500.0, 1000.0]))
         np.testing.assert_allclose(incidence[:, place], counted, atol=0.02)
+
+
+@pytest.mark.parametrize("kind", ["piecewise-hazard", "discrete-hazard"])
+def test_rivals_with_a_hazard_of_their_own_are_told_by_their_cause(kind: str) -> None:
+    train, times = patients(300, (1, 2, 2, 3)), (500.0, 1000.0)
+    make = DiscreteHazardHeadConfig if kind == "discrete-hazard" else PiecewiseHazardHeadConfig
+    apart = fit_head(make(rivals="each", bins=4), train, 1000.0)
+    logits = torch.randn(7, apart.logits, dtype=torch.float64)
+    found = incidence_of_rivals(apart, logits, times)
+    assert list(found) == [2, 3]
+    left = apart.survival(logits, times)
+    assert ((found[2] + found[3]) < left).all() and (found[2] > 0).all()
+    joined = fit_head(make(bins=4), train, 1000.0)
+    assert not incidence_of_rivals(joined, torch.zeros(7, joined.logits), times)
+    assert not incidence_of_rivals(fit_head(CoxHeadConfig(), train, 1000.0), logits[:, :1], times)
 
 
 @settings(max_examples=30, deadline=None)

@@ -16,8 +16,10 @@ from sequela.errors import UsageError
 from sequela.fusion.kecm import Masked
 from sequela.modalities.batch import Batch
 from sequela.models.build import build_model, describe_variants, variant
+from sequela.models.cmta import SetEncoder
 from sequela.models.kemm_config import MODALITIES, KemmConfig
 from sequela.models.mcat import Mcat
+from sequela.models.mmp import Mmp
 from sequela.models.output import Output
 from sequela.models.peer_config import DESIGNS, Design, PeerConfig
 from sequela.models.survpath import SurvPath
@@ -32,7 +34,7 @@ THERE = dict.fromkeys(MODALITIES, True)
 
 def network(design: Design, **changes: object) -> nn.Module:
     torch.manual_seed(0)
-    full = PeerConfig(design=design, dim=8, hidden=4, heads=2, shape=SHAPE, **changes)  # type: ignore[arg-type]
+    full = PeerConfig(design=design, dim=16, hidden=4, heads=2, shape=SHAPE, **changes)  # type: ignore[arg-type]
     return build_model(full.reads_of(THERE), logits=4).eval()
 
 
@@ -185,6 +187,32 @@ def test_rivals_are_named_described_and_stand_under_the_head_of_the_study() -> N
         asked = variant(design, kemm)
         assert isinstance(asked, PeerConfig)
         assert asked.head == kemm.head
+
+
+@pytest.mark.parametrize("design", ["survpath", "mmp"])
+def test_tokens_are_what_passed_the_feed_forward_and_nothing_goes_round_it(design: Design) -> None:
+    """As published; with a residual way, patients would still differ."""
+    model, batch = network(design), patients()
+    assert isinstance(model, SurvPath | Mmp)
+    last = model.feed[4]
+    assert isinstance(last, nn.Linear)
+    nn.init.zeros_(last.weight)
+    whole = batch.patch_mask.any(dim=1) & batch.gene_mask.any(dim=1)
+    logits = outputs(model, batch).logits[whole]
+    torch.testing.assert_close(logits, logits[:1].expand_as(logits))
+
+
+def test_gene_sets_of_cmta_pass_attention_alone() -> None:
+    """Two residual layers of attention and a norm: silent attention leaves the normed tokens."""
+    torch.manual_seed(0)
+    encoder = SetEncoder(8, 2, 0.0).eval()
+    for attention in encoder.attentions:
+        nn.init.zeros_(attention.out_proj.weight)
+        nn.init.zeros_(attention.out_proj.bias)
+    tokens = Masked(torch.randn(2, 3, 8), torch.ones(2, 3, dtype=torch.bool))
+    vector, states = encoder(tokens)
+    torch.testing.assert_close(states.values, nn.functional.layer_norm(tokens.values, (8,)))
+    torch.testing.assert_close(vector, nn.functional.layer_norm(encoder.summary, (8,)).expand(2, 8))
 
 
 def test_attention_sums_to_one_over_what_is_there() -> None:

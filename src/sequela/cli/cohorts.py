@@ -42,10 +42,8 @@ def add_to(app: typer.Typer) -> None:
 def init(folder: Annotated[Path, typer.Argument(help="A new folder.")]) -> None:
     """Write an annotated cohort.yaml, empty tables and a configuration to start from."""
     from sequela.cohort.template import write_cohort_template
-    from sequela.storage import write_text
 
-    written = [*write_cohort_template(folder), folder / "sequela.yaml"]
-    write_text(written[-1], packaged("starter.yaml"))
+    written = write_cohort_template(folder, {"sequela.yaml": packaged("starter.yaml")})
     answer(
         {"written": [str(path.relative_to(folder)) for path in written]},
         *(f"wrote {escape(path.name)}" for path in written),
@@ -242,15 +240,12 @@ def import_tcga(
 
 
 def _tell_imported(report: ImportReport, out: Path) -> None:
-    from sequela.importers.draft import draft_manifest
-
     counts = ", ".join(f"{count} {name}" for name, count in report.counts.items())
     reasons = report.reasons()
-    messages = [message for message in (*report.messages, draft_manifest(out)) if message]
     answer(
-        {"counts": report.counts, "set_aside": reasons, "messages": messages},
+        {"counts": report.counts, "set_aside": reasons, "messages": list(report.messages)},
         f"imported {counts}",
         *(escape(f"  {count} × {reason}") for reason, count in reasons.items()),
-        *(escape(message) for message in messages),
+        *(escape(message) for message in report.messages),
         next_step("check", out),
     )

@@ -31,6 +31,7 @@ from sequela.cli.answers import as_json, complain, resuming, spoken
 from sequela.errors import InterruptedRunError, ResourceLimitError, SequelaError, UsageError
 from sequela.progress import quiet
 from sequela.redaction import withheld
+from sequela.storage import disk_refusal
 
 app = typer.Typer(
     name="sequela",
@@ -127,7 +128,7 @@ def _run(words: list[str]) -> None:
     except Exception as error:  # the one place where a fault of ours is caught
         if "--debug" in first:
             raise
-        fail(_our_fault(error))
+        fail(disk_refusal(error) or _our_fault(error))
     else:
         if code == _CTRL_C:
             fail(_resumable("stopped", words))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 
 import yaml
@@ -73,10 +74,14 @@ tables:
 """
 
 
-def write_cohort_template(folder: Path) -> list[Path]:
-    """Write an annotated `cohort.yaml` and tables with nothing but their headers.
+def write_cohort_template(folder: Path, also: Mapping[str, str] | None = None) -> list[Path]:
+    """Write an annotated `cohort.yaml`, last, and tables with nothing but their headers.
 
-    Tables that an import has already written are left as they are.
+    Files that an import has already written are left as they are.
+
+    Args:
+        folder: Made if absent.
+        also: What else to put beside them: the content of each file by its name.
 
     Returns:
         The files written.
@@ -84,9 +89,8 @@ def write_cohort_template(folder: Path) -> list[Path]:
     Raises:
         UsageError: If the folder has a manifest already.
     """
-    files = {FILE_NAME: MANIFEST} | {
-        f"{name}.csv": _header(name) for name in yaml.safe_load(MANIFEST)["tables"]
-    }
+    tables = {f"{name}.csv": _header(name) for name in yaml.safe_load(MANIFEST)["tables"]}
+    files = {**tables, **(also or {}), FILE_NAME: MANIFEST}
     if (folder / FILE_NAME).exists():
         raise UsageError(f"{folder.name} already holds {FILE_NAME}", hint="choose a new folder")
     written = [folder / name for name in files if not (folder / name).exists()]

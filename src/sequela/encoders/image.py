@@ -145,7 +145,7 @@ def build_backbone(config: ImageEncoderConfig, *, initial_weights: bool = True) 
             )
     except (OSError, RuntimeError, TypeError) as error:
         raise UsageError(
-            f"the image encoder {config.name} cannot be built: {type(error).__name__}",
+            f"the image encoder {_shown(config.name)} cannot be built: {type(error).__name__}",
             hint="`sequela list encoders` names them, image.options must be ones that it takes; "
             "without a network connection set image.pretrained=false, or image.weights to a "
             "safetensors file on this machine",
@@ -155,6 +155,11 @@ def build_backbone(config: ImageEncoderConfig, *, initial_weights: bool = True) 
     backbone.set_grad_checkpointing(config.checkpointing)
     module: nn.Module = backbone.to(memory_format=layout_of(config))
     return module
+
+
+def _shown(name: str) -> str:
+    """The name; of a folder its last part."""
+    return Path(name).name if name.startswith("local-dir:") else name
 
 
 def _fill(backbone: nn.Module, weights: Path) -> None:

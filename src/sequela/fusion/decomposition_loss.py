@@ -44,7 +44,9 @@ def decorrelation(
 
     0 with fewer than two items, of which no correlation is defined.
 
-    Source: Bousmalis et al. 2016, eq. 5, with every unit standardised over the batch.
+    Source: Bousmalis et al. 2016, eq. 5 (the squared Frobenius norm of first' second), with every
+    unit standardised over the batch, where the code of theirs and of Hazarika et al. 2020 centres
+    units and gives each item's vector length 1: so it is a correlation, whatever a unit's scale.
     """
     if len(first) < 2:
         return (first.sum() + second.sum()) * 0.0
@@ -57,7 +59,8 @@ def alignment(
 ) -> Float[Tensor, ""]:
     """One minus the mean cosine of the two, both centred over the batch; 0 with fewer than two.
 
-    Source: the similarity term of Hazarika et al. 2020, with a cosine for the moments.
+    Source: after the similarity term of Hazarika et al. 2020, which compares central moments of the
+    modalities' shared vectors; a cosine compares the two of one exam instead.
     """
     if len(shared) < 2:
         return (shared.sum() + vector.sum()) * 0.0

@@ -16,7 +16,7 @@ from torch import Tensor, nn
 
 HELD = 2**23
 """Scores held at once: 32 MiB in single precision."""
-PIECE = 8192
+PIECE = 2**14
 """Adapted values whose gradients are held at once."""
 NEVER = -1e30
 """The score of what is not there: finite, so that a row without anything has no NaN."""

@@ -101,11 +101,9 @@ class Exchange(nn.Module):
             tokens: Of all modalities, side by side.
             source: The modality that each belongs to.
         """
-        normed, shown = (
-            self.before(tokens.values),
-            tokens.mask[:, None] & (source[:, None] != source),
-        )
-        answer = self.attention.plain(normed, normed, shown, shown.any(dim=2))
+        others = tokens.mask[:, None] & (source[:, None] != source)
+        normed = self.before(tokens.values)
+        answer = self.attention.plain(normed, normed, others) * others.any(dim=2)[:, :, None]
         values = tokens.values + self.dropout(answer)
         values = values + self.dropout(self.forward_layer(self.between(values)))
         return replace(tokens, values=values)

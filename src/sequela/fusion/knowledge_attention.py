@@ -35,9 +35,10 @@ class FoldedAttention(nn.Module):
         super().__init__()
         self.heads, self.width = heads, dim // heads
         self.query = nn.Linear(dim, dim)
-        # A bias of the keys would add the same to all scores of a query.
+        # A bias of the keys would add the same to all scores of a query; one of the values would
+        # add the same to all that is gathered, which the bias of what comes out does.
         self.key = nn.Linear(feature, dim, bias=False)
-        self.value = nn.Linear(feature, dim)
+        self.value = nn.Linear(feature, dim, bias=False)
         self.out = nn.Linear(dim, dim)
 
     def forward(
@@ -48,7 +49,7 @@ class FoldedAttention(nn.Module):
         sought: Float[Tensor, "patient query feature"] | None = None,
         adapter: nn.Linear | None = None,
     ) -> Float[Tensor, "patient query dim"]:
-        """What each query gathers; zeros for a patient without values.
+        """What each query gathers; without meaning for a patient without values.
 
         Args:
             queries: Who asks.
@@ -58,16 +59,16 @@ class FoldedAttention(nn.Module):
                 added to their score.
             adapter: What values pass first, with a ReLU behind it; `feature` is then its width.
         """
-        there = mask.any(dim=1, keepdim=True)
         folds = values.shape[1] >= FEW and self.folds(queries.shape[1])
         if sought is None and adapter is None and not folds:
-            return self.plain(queries, values, mask[:, None], there)
+            return self.plain(queries, values, mask[:, None])
         folded = self._seeking(queries, sought)
         found = gather(rearrange(folded, "p q h f -> p (q h) f"), values, mask, adapter)
         by_head = rearrange(found, "p (q h) f -> h (p q) f", h=self.heads)
         weight = rearrange(self.value.weight, "(h w) f -> h f w", h=self.heads)
         gathered = rearrange(by_head @ weight, "h (p q) w -> p q (h w)", p=len(queries))
-        return self._out(gathered, there)
+        out: Tensor = self.out(gathered)
+        return out
 
     def folds(self, count: int) -> bool:
         """Whether so many queries need fewer products with values that nobody projects.
@@ -83,15 +84,13 @@ class FoldedAttention(nn.Module):
         queries: Float[Tensor, "patient query dim"],
         values: Float[Tensor, "patient patch feature"],
         shown: Bool[Tensor, "patient #query patch"],
-        there: Bool[Tensor, "patient #query"],
     ) -> Float[Tensor, "patient query dim"]:
         """The same with all values projected.
 
         Args:
             queries: Who asks.
             values: What answers.
-            shown: Which values each query may see.
-            there: Whether it may see any; it gathers zeros otherwise.
+            shown: Which values each query may see; what it gathers without any has no meaning.
         """
         weight = torch.cat([self.key.weight, self.value.weight])
         both = F.linear(values, weight)
@@ -99,12 +98,9 @@ class FoldedAttention(nn.Module):
         query = rearrange(self.query(queries), "p q (h w) -> p h q w", h=self.heads)
         closed = query.new_zeros(shown.shape).masked_fill_(~shown, NEVER)[:, None]
         found = F.scaled_dot_product_attention(query, key, value, attn_mask=closed)
-        return self._out(rearrange(found, "p h q w -> p q (h w)"), there)
-
-    def _out(self, gathered: Tensor, there: Tensor) -> Tensor:
-        out: Tensor = self.out(gathered + self.value.bias)
-        answer: Tensor = out * there[:, :, None]
-        return answer
+        gathered = rearrange(found, "p h q w -> p q (h w)")
+        out: Tensor = self.out(gathered)
+        return out
 
     def folded(
         self, queries: Float[Tensor, "patient query dim"]

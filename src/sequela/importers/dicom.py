@@ -15,6 +15,7 @@ from sequela.cohort.tables import write_table
 from sequela.errors import DataError, UsageError
 from sequela.importers.dicom_header import Mammogram, NotTaken, read_header
 from sequela.importers.dicom_transfer import HEADERS, Transfer, transferred
+from sequela.importers.draft import draft_manifest
 from sequela.importers.import_report import ImportFinding, ImportReport, files_beside, keys_told
 from sequela.importers.index_dates import read_index_dates
 from sequela.importers.pseudonyms import (
@@ -23,6 +24,7 @@ from sequela.importers.pseudonyms import (
     open_pseudonyms,
     write_links,
 )
+from sequela.importers.unfinished import MARK, Filling
 from sequela.progress import stage
 from sequela.workers import Failure, Limits, available_cores, each
 
@@ -86,8 +88,11 @@ def import_dicom(
         UsageError: If `source` is no folder, `out` has such tables, or the key lies in `out`.
         DataError: If the index dates or the key cannot be read, or nothing can be imported.
     """
-    _require_new(source, out)
+    if not source.is_dir():
+        raise UsageError(f"{source.name} is not a folder", hint="give the folder with the DICOM")
     key = key or default_key_file(out)
+    filling = Filling(out, "import dicom", (source, key))
+    filling.require_new(_TABLES)
     given = read_index_dates(index_dates) if index_dates else None
     pseudonyms = open_pseudonyms(key, out)
     headers = _read_headers(_files(source, out), workers or available_cores())
@@ -104,27 +109,14 @@ def import_dicom(
             hint=f"see import-report.csv for the reasons; {files_beside(key).name} names the files",
             items=tuple(f"{count} × {reason}" for reason, count in report.reasons().items()),
         )
-    counts = _write_cohort(kept, paths, out, pseudonyms, index)
-    links = key.with_name(f"{key.stem}-links.csv")
-    write_links(links, {shot.header.patient: _patient_id(pseudonyms, shot) for shot in kept})
-    messages = (
-        keys_told(key),
-        HEADERS[transfer],
-    )
-    report = replace(report, counts=counts, messages=messages)
-    report.write_unnamed(out, key, pseudonyms)
+    with filling.marked():
+        counts = _write_cohort(kept, paths, out, pseudonyms, index)
+        links = key.with_name(f"{key.stem}-links.csv")
+        write_links(links, {shot.header.patient: _patient_id(pseudonyms, shot) for shot in kept})
+        messages = (keys_told(key), HEADERS[transfer], *draft_manifest(out))
+        report = replace(report, counts=counts, messages=messages)
+        report.write_unnamed(out, key, pseudonyms)
     return report
-
-
-def _require_new(source: Path, out: Path) -> None:
-    if not source.is_dir():
-        raise UsageError(f"{source.name} is not a folder", hint="give the folder with the DICOM")
-    there = [name for name in _TABLES if (out / name).exists()]
-    if there:
-        raise UsageError(
-            f"{out.name} already has {', '.join(there)}",
-            hint="choose another folder, or move these tables away first",
-        )
 
 
 def _files(source: Path, out: Path) -> list[Path]:
@@ -137,7 +129,8 @@ def _files(source: Path, out: Path) -> list[Path]:
     for folder, folders, names in os.walk(source):
         place = Path(folder)
         folders[:] = sorted(name for name in folders if (place / name).resolve() != inner)
-        found = [place / name for name in sorted(names) if (place / name).is_file()]
+        there = [place / name for name in sorted(names) if name != MARK]
+        found = [file for file in there if file.is_file()]
         files += [file for file in found if within(file, home)]
     return files
 

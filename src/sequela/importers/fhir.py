@@ -14,6 +14,7 @@ import polars as pl
 from sequela.cohort.image_checks import within
 from sequela.cohort.tables import write_table
 from sequela.errors import DataError, UsageError
+from sequela.importers.draft import draft_manifest
 from sequela.importers.fhir_bundle import Resource, items, read_bundle, text
 from sequela.importers.fhir_notes import (
     first_diagnosis,
@@ -29,6 +30,7 @@ from sequela.importers.pseudonyms import (
     open_pseudonyms,
     write_links,
 )
+from sequela.importers.unfinished import Filling
 from sequela.progress import stage
 from sequela.workers import Failure, Limits, available_cores, each
 
@@ -91,17 +93,21 @@ def import_fhir(
         DataError: If no bundle can be read.
     """
     files = _files(source)
-    _require_new(out, index_dates)
     key = key or default_key_file(out)
+    filling = Filling(out, "import fhir", (source, key))
+    filling.require_new(("texts.csv",))
+    _require_same_days(out, index_dates)
     pseudonyms = open_pseudonyms(key, out)
     given = read_index_dates(index_dates) if index_dates else {}
     records, findings = _read(files, given, workers or available_cores())
     if not records:
         ImportReport({}, tuple(findings)).write_unnamed(out, key, pseudonyms)
         raise _nothing_read(findings, key)
-    counts = _write(records, out, pseudonyms)
-    report = ImportReport(counts, tuple(findings), _written_beside(key, records, pseudonyms))
-    report.write_unnamed(out, key, pseudonyms)
+    with filling.marked():
+        counts = _write(records, out, pseudonyms)
+        messages = (*_written_beside(key, records, pseudonyms), *draft_manifest(out))
+        report = ImportReport(counts, tuple(findings), messages)
+        report.write_unnamed(out, key, pseudonyms)
     return report
 
 
@@ -202,9 +208,7 @@ def _files(source: Path) -> list[Path]:
     return files
 
 
-def _require_new(out: Path, index_dates: Path | None) -> None:
-    if (out / "texts.csv").exists():
-        raise UsageError(f"{out.name} already has texts.csv", hint="choose another folder")
+def _require_same_days(out: Path, index_dates: Path | None) -> None:
     if (out / "exams.csv").exists() and index_dates is None:
         raise UsageError(
             f"{out.name} has exams, counted from days that this import does not know",

@@ -11,7 +11,8 @@ from pathlib import Path
 import polars as pl
 
 from sequela.cohort.tables import write_table
-from sequela.errors import DataError, UsageError
+from sequela.errors import DataError
+from sequela.importers.draft import draft_manifest
 from sequela.importers.import_report import ImportFinding, ImportReport, keys_told
 from sequela.importers.pseudonyms import (
     KeptIds,
@@ -20,6 +21,7 @@ from sequela.importers.pseudonyms import (
     open_pseudonyms,
     write_links,
 )
+from sequela.importers.unfinished import Filling
 from sequela.redaction import headings
 from sequela.storage import atomic, make_folder, require_space
 
@@ -68,13 +70,9 @@ def import_pictures(
         UsageError: If `out` has such tables already, or the key lies in it.
         DataError: If the table cannot be read, lacks a column, or names nothing to import.
     """
-    there = [name for name in ("patients.csv", "exams.csv", "images.csv") if (out / name).exists()]
-    if there:
-        raise UsageError(
-            f"{out.name} already has {', '.join(there)}",
-            hint="choose another folder, or move these tables away first",
-        )
     key = key or default_key_file(out)
+    filling = Filling(out, "import pictures", (source / labels, key))
+    filling.require_new(("patients.csv", "exams.csv", "images.csv"))
     naming = KeptIds() if keep_ids else open_pseudonyms(key, out)
     kept: dict[tuple[str, str, str], _Picture] = {}
     findings = []
@@ -86,21 +84,33 @@ def import_pictures(
         if kept.setdefault(view, verdict) is not verdict:
             reason = "is one of several images of this view; another was kept"
             findings.append(ImportFinding(name, "set aside", reason))
-    pictures = list(kept.values())
-    report = ImportReport(_write(pictures, out, naming), tuple(findings))
-    if isinstance(naming, KeptIds):
-        report.write(out)
-    else:
-        report.write_unnamed(out, key, naming)
-        links = key.with_name(f"{key.stem}-links.csv")
-        write_links(links, {shot.patient_id: _named(shot, naming).patient_id for shot in pictures})
-        report = replace(report, messages=(keys_told(key),))
+    with filling.marked():
+        report = _imported(list(kept.values()), tuple(findings), out, key, naming)
     if not kept:
         raise DataError(
             f"{labels} names no image that can be imported",
             hint="see import-report.csv, which has the reason for each row",
         )
     return report
+
+
+def _imported(
+    pictures: Sequence[_Picture],
+    findings: tuple[ImportFinding, ...],
+    out: Path,
+    key: Path,
+    naming: Naming,
+) -> ImportReport:
+    """Write all that the import makes."""
+    report = ImportReport(_write(pictures, out, naming), findings)
+    drafted = draft_manifest(out) if pictures else ()
+    if isinstance(naming, KeptIds):
+        report.write(out)
+        return replace(report, messages=drafted)
+    report.write_unnamed(out, key, naming)
+    links = key.with_name(f"{key.stem}-links.csv")
+    write_links(links, {shot.patient_id: _named(shot, naming).patient_id for shot in pictures})
+    return replace(report, messages=(keys_told(key), *drafted))
 
 
 def _read_labels(path: Path, columns: Mapping[str, str]) -> pl.DataFrame:

@@ -16,6 +16,7 @@ from sequela.cohort.tables import MISSING, ROW, mapped_table, read_rows, write_t
 from sequela.errors import DataError, UsageError
 from sequela.importers.import_report import ImportFinding, ImportReport, keys_told
 from sequela.importers.pseudonyms import default_key_file, open_pseudonyms, write_links
+from sequela.importers.unfinished import Filling
 from sequela.settings import Settings, read_settings
 from sequela.storage import write_text
 
@@ -120,22 +121,22 @@ def import_table(
         UsageError: If the mapping cannot be used, `out` has such files, or the key lies in it.
         DataError: If the table cannot be read, lacks a column, or holds an unknown event code.
     """
-    there = [name for name in _FILES if (out / name).exists()]
-    if there:
-        raise UsageError(f"{out.name} already has {', '.join(there)}", hint="choose another folder")
+    filling = Filling(out, "import table", (source, mapping))
+    filling.require_new(_FILES)
     meaning = read_settings(TableMapping, mapping)
     frame = _read(source, meaning)
     patients = _patients(frame, source.name, meaning)
     outcomes, findings = _outcomes(frame, source.name, meaning)
     key = key or default_key_file(out)
     links = {} if keep_ids else _links(patients, key, out)
-    write_table(_renamed(patients, links), out / "patients.csv")
-    write_table(_renamed(outcomes, links), out / "outcomes.csv")
     manifest = meaning.manifest().model_dump(mode="json", exclude_defaults=True)
-    write_text(out / FILE_NAME, yaml.safe_dump(manifest, sort_keys=False, allow_unicode=True))
     counts = {"patients": len(patients), "outcomes": len(outcomes)}
     report = ImportReport(counts, tuple(findings), () if keep_ids else (keys_told(key),))
-    report.write(out)
+    with filling.marked():
+        write_table(_renamed(patients, links), out / "patients.csv")
+        write_table(_renamed(outcomes, links), out / "outcomes.csv")
+        write_text(out / FILE_NAME, yaml.safe_dump(manifest, sort_keys=False, allow_unicode=True))
+        report.write(out)
     return report
 
 

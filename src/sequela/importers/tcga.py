@@ -85,11 +85,12 @@ def import_tcga(
     texts = _texts(ours, patients)
     slides = _slides(ours, out, transfer)
     counts = _write(out, clinical, texts, slides, expression)
-    _write_manifest(out, clinical, counts, expression, transfer)
     left_out = f"{clinical.unfollowed} outcome(s) without a time above zero were left out"
     messages = (left_out,) if clinical.unfollowed else ()
     report = ImportReport(counts, tuple(sorted(findings, key=lambda each: each.file)), messages)
     report.write(out)
+    # Last, for a folder with a manifest is a cohort, and no import goes on in one.
+    _write_manifest(out, clinical, counts, expression, transfer)
     return report
 
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from functools import cache
 from importlib import resources
 from typing import Any, Literal
@@ -50,11 +51,23 @@ class Claim:
 
 @dataclass(frozen=True)
 class Pack:
-    """The claims about one cancer, and who has looked at them."""
+    """The claims about one cancer, and who has looked at them.
+
+    Attributes:
+        cancer_type: Which.
+        review: What has been checked and by whom, in sentences.
+        claims: In the order in which a model reads them.
+        checked: Ids of claims that agree with the abstract of the paper they cite.
+        sought: Ids of claims whose paper was looked for and not found.
+        contested: By id of a claim, who has found otherwise.
+    """
 
     cancer_type: str
     review: str
     claims: tuple[Claim, ...]
+    checked: tuple[str, ...] = ()
+    sought: tuple[str, ...] = ()
+    contested: Mapping[str, str] = field(default_factory=dict)
 
 
 @cache
@@ -73,7 +86,14 @@ def packaged_pack(cancer_type: str) -> Pack:
     folder = resources.files("sequela.knowledge") / "packs"
     content = yaml.safe_load((folder / f"{cancer_type.lower()}.yaml").read_text("utf-8"))
     claims = tuple(_claim(cancer_type, row) for row in content["claims"])
-    return Pack(cancer_type, content["review"], claims)
+    return Pack(
+        cancer_type,
+        content["review"],
+        claims,
+        tuple(content.get("checked", ())),
+        tuple(content.get("sought", ())),
+        content.get("contested", {}),
+    )
 
 
 def read_pack(cancer_type: str) -> tuple[Claim, ...]:

@@ -52,6 +52,11 @@ def gravest(*order: str) -> Choice:
     return choose
 
 
+def agreed(candidates: Sequence[Candidate]) -> Candidate | None:
+    """The value seen first; none where two are seen."""
+    return first(candidates) if len({each.value for each in candidates}) == 1 else None
+
+
 def settle(field: str, text: str, candidates: Iterable[Candidate], choose: Choice) -> Finding:
     """The finding that the most explicit candidates support, or unknown.
 

@@ -34,12 +34,32 @@ _COMMAND = (
     r"|dit|this)\b.{0,30}\b(?:return|output|geef|answer|write)"
     r"|\bcorrect (?:values?|answers?) (?:are|is)\b|\bjuiste (?:antwoord|waarde)"
 )
+_ABOUT_TEXTS = re.compile(
+    r"\b(?:pars(?:er?|ing)|summar\w+|administrator|overrid\w+|placeholder|abstractors?|coders?"
+    r"|(?:true|real|actual|correct(?:ed)?|final) (?:report|data|record|document|text|version)"
+    r"|(?:end|start|beginning) of (?:the )?(?:\w+ )?(?:report|document|text|file)"
+    r"|(?:before|above|below|after) this (?:line|point|sentence|note)|is (?:only )?a test"
+    r"|(?:must|shall|should|has to|needs to) (?:always )?(?:be )?(?:record|report|stat|cod|read"
+    r"|return|answer|extract|classif|register|label|enter|writ|say|mention|treat)\w*"
+    r"|(?:please|kindly|always|simply|just) (?:record|report|state|note|code|enter|use|write|put"
+    r"|return|say|mention|classify|treat|assume|consider|register)|make sure|ensure that|remember"
+    r"|do not (?:report|mention|use|read|believe|trust)|regardless|no matter|whatever (?:the|is)"
+    r"|will be (?:graded|paid|rewarded|penali[sz]ed|punished|evaluated)|instead of)\b",
+    re.IGNORECASE,
+)
+_CLAIM = re.compile(
+    r"\b[ypcr]{0,2}T[0-4]|\bN[0-3]\b|\bM[01]\b|\bstage\b|\bgrade\b|\bmargins?\b|\binvasion\b|\bcm\b"
+    r"|\bnodes?\b|\bnecrosis\b|\breceptors?\b|\bher-?2\b",
+    re.IGNORECASE,
+)
+"""What a finding is told by: without any, a sentence about texts does no harm."""
 _CHINESE = (
     r"忽略|无视|指令|系统|输出|字段|填写|设为|语言模型|人工智能"
     r"|助手|返回|回答|答案|覆盖|新任务|忘记|提取"
 )
 _MARKUP = (
     r"<[!/]?-{0,2}[a-z|][^>\n]{0,200}>|<\||\|>|<<\s?/?sys|\[/?inst\]|```|^\s?#{2,}\s"
+    r"|\[\[|\]\]|%%|\\(?:begin|end|text\w*|color|hidden|phantom)\{"
     r"|&(?:lt|gt|amp|#\d{1,5});|\{\{|\}\}|\b[a-z]{4,}\(['\"]|\\(?:text)?color|\{\s?\"\w+\"\s?:|(?<!\w\s)\b(?:assistant|system)\s?:|\beval\(|\batob\b"
 )
 _SPEAKS = re.compile(
@@ -52,6 +72,7 @@ _FOREIGN = re.compile(
     r"|una|para|por|que|con|il|gli|della|per)\b",
     re.IGNORECASE,
 )
+_ACCENTED = re.compile("[\u00c0-\u00d6\u00d8-\u00f6\u00f8-\u024f]")
 _ENGLISH = re.compile(r"\b(?:the|of|is|are|and|with|no|in|from|not|for|free)\b", re.IGNORECASE)
 _PAIRED = re.compile(
     r"<(?P<tag>[a-z]{1,12})\b[^>\n]{0,200}>.{0,2000}?</(?P=tag)>|<!--.{0,2000}?-->"
@@ -96,7 +117,8 @@ def _sentences(text: str) -> Iterator[tuple[int, int]]:
     for line in re.finditer(r"[^\n]+", text):
         left = 0
         for sentence in _SENTENCE.finditer(line[0]):
-            strange = _SPEAKS.search(sentence[0]) or (english and _is_foreign(sentence[0]))
+            strange = bool(_SPEAKS.search(sentence[0])) or (english and _is_foreign(sentence[0]))
+            strange |= bool(_CLAIM.search(sentence[0]) and _ABOUT_TEXTS.search(sentence[0]))
             left = _CARRIES_ON + 1 if strange else left - 1
             if left > 0:
                 yield line.start() + sentence.start(), line.start() + sentence.end()
@@ -104,7 +126,8 @@ def _sentences(text: str) -> Iterator[tuple[int, int]]:
 
 def _is_foreign(sentence: str) -> bool:
     words = {word.lower() for word in _FOREIGN.findall(sentence)}
-    return len(words) > 1 or _SCRIPT.search(sentence) is not None
+    claims = words and not _ENGLISH.search(sentence) and _ACCENTED.search(sentence)
+    return len(words) > 1 or bool(claims) or _SCRIPT.search(sentence) is not None
 
 
 def _is_text(blob: str) -> bool:

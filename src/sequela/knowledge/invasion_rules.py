@@ -52,6 +52,7 @@ _REACHED_BEFORE = re.compile(
 _CLEAR_BEFORE = re.compile(
     r"\b(?:no|negative|free|without|clear)\b[\w\s,\-()]{0,50}$", re.IGNORECASE
 )
+_ALL = re.compile(r"\ball\b", re.IGNORECASE)
 _ASKED = re.compile(r"\b(?:rule out|r/o|question|distance)\b", re.IGNORECASE)
 _CLOSE = re.compile(r"\bclose\b(?!st)", re.IGNORECASE)
 
@@ -83,7 +84,15 @@ def _statements(text: str, pattern: re.Pattern[str]) -> Iterator[Candidate]:
 
 
 def margins(text: str) -> Iterator[Candidate]:
-    """Whether tumour reaches a resection margin."""
+    """Whether tumour reaches a resection margin; nothing where all are free and one is not."""
+    found = list(_margins(text))
+    free = [text[max(0, each.start - 15) : each.end] for each in found if each.value == "negative"]
+    if any(map(_ALL.search, free)) and any(each.value == "positive" for each in found):
+        return
+    yield from found
+
+
+def _margins(text: str) -> Iterator[Candidate]:
     for match in _RESIDUAL.finditer(text):
         yield Candidate("positive" if match["R"] == "1" else "negative", *match.span())
     for match in _MARGIN.finditer(text):

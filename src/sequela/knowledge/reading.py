@@ -4,14 +4,23 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from sequela.knowledge.client import NoAnswerError
 from sequela.knowledge.evidence import supported
 from sequela.knowledge.identifiers import without_identifiers
 from sequela.knowledge.instructions import without_instructions
+from sequela.knowledge.rules import sighted
 from sequela.knowledge.schema import FIELDS, MAXIMUM_LENGTH, Finding, StructuredReport
+from sequela.knowledge.suspicion import contradicting, unopposed, within
+
+_VOICES = {
+    "margins": (1, 2, 3),
+    "lymphovascular_invasion": (1,),
+    "perineural_invasion": (1,),
+}
+"""How many values of a field a report may hold; none are left where it contradicts itself."""
 
 
 def shown(text: str, known: Iterable[str] = ()) -> str:
@@ -36,9 +45,19 @@ def read_answer(answer: str, text: str, known: Iterable[str] = ()) -> Structured
         NoAnswerError: If the answer is no JSON object, not even after repair.
     """
     report, fields = shown(text, known), parsed_object(answer)
-    return StructuredReport.of(
-        _finding(name, fields[name], report) for name in FIELDS if name in fields
-    )
+    found = (_finding(name, fields[name], report) for name in FIELDS if name in fields)
+    return StructuredReport.of(_undisputed(found, report))
+
+
+def _undisputed(found: Iterable[Finding], report: str) -> Iterator[Finding]:
+    """Unknown where the report contradicts itself: a model does not decide between two tellers."""
+    seen = sighted(report)
+    suspect, left = contradicting(seen, report), unopposed(seen, report)
+    for finding in found:
+        told = {each.value for each in left[finding.field]} if finding.field in left else set()
+        disputed = len(told) not in _VOICES.get(finding.field, (len(told),))
+        opposed = finding.evidence is not None and within(finding.evidence, suspect)
+        yield Finding(finding.field) if disputed or opposed else finding
 
 
 def _finding(name: str, item: Any, report: str) -> Finding:

@@ -12,15 +12,23 @@ from sequela.knowledge import (
     staging_rules,
     tumour_rules,
 )
-from sequela.knowledge.candidates import Choice, Reader, first, gravest, most_frequent, settle
+from sequela.knowledge.candidates import (
+    Candidate,
+    Choice,
+    Reader,
+    agreed,
+    first,
+    gravest,
+    most_frequent,
+    settle,
+)
 from sequela.knowledge.identifiers import without_identifiers
 from sequela.knowledge.instructions import without_instructions
 from sequela.knowledge.schema import MAXIMUM_LENGTH, MINIMUM_LENGTH, StructuredReport
+from sequela.knowledge.suspicion import unopposed
 
 VERSION = "rules-2"
 """Changes whenever the rules may read a report differently."""
-
-_PRESENT = gravest("absent", "present")
 
 RULES: dict[str, tuple[Reader, Choice]] = {
     "histology": (histology_rules.histology, first),
@@ -33,9 +41,9 @@ RULES: dict[str, tuple[Reader, Choice]] = {
     "nodes_examined": (node_rules.examined, node_rules.only),
     "nodes_positive": (node_rules.positive, node_rules.only),
     "margins": (invasion_rules.margins, gravest("negative", "close", "positive")),
-    "lymphovascular_invasion": (invasion_rules.vessel_invasion, _PRESENT),
-    "perineural_invasion": (invasion_rules.nerve_invasion, _PRESENT),
-    "necrosis": (invasion_rules.necrosis, _PRESENT),
+    "lymphovascular_invasion": (invasion_rules.vessel_invasion, agreed),
+    "perineural_invasion": (invasion_rules.nerve_invasion, agreed),
+    "necrosis": (invasion_rules.necrosis, gravest("absent", "present")),
     "oestrogen_receptor": (receptor_rules.oestrogen_receptor, most_frequent),
     "progesterone_receptor": (receptor_rules.progesterone_receptor, most_frequent),
     "her2": (receptor_rules.her2, most_frequent),
@@ -59,6 +67,12 @@ def extract_report(text: str, known: Iterable[str] = ()) -> StructuredReport:
         return StructuredReport.of(())
     data = without_instructions(text[:MAXIMUM_LENGTH])
     words = without_identifiers(data, known)
+    seen = unopposed(sighted(data), data)
     return StructuredReport.of(
-        settle(field, words, read(data), choose) for field, (read, choose) in RULES.items()
+        settle(field, words, seen[field], choose) for field, (_, choose) in RULES.items()
     )
+
+
+def sighted(text: str) -> dict[str, list[Candidate]]:
+    """All that the rules of each field see in a text."""
+    return {field: list(read(text)) for field, (read, _) in RULES.items()}

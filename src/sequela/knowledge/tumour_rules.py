@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from sequela.knowledge.candidates import Candidate
 
@@ -23,6 +23,7 @@ _SIZE_PATTERNS = tuple(
         rf"{_TUMOUR}{_AWAY}{_SIZES}",
     )
 )
+_FAR = 3.0
 _SCHEME = (
     r"(?:fuhrman\w*|fuhnnan|figo|nottingham|histo\w*|tumou?r|bloom|sbr|overall|who|isup|combined)"
 )
@@ -72,7 +73,27 @@ _ROMAN = {"I": "1", "II": "2", "III": "3", "IV": "4"}
 
 
 def size(text: str) -> Iterator[Candidate]:
-    """The greatest dimension of the tumour in centimetres."""
+    """The greatest dimension of the tumour in centimetres.
+
+    Nothing where what is called the size is far larger than every greatest diameter told elsewhere.
+    """
+    found = list(_sizes(text))
+    called = [each for each in found if each.rank == 0]
+    others = [each for each in found if each.rank == 1 and all(_apart(each, one) for one in called)]
+    if called and others and _largest(called) > _FAR * _largest(others):
+        return
+    yield from found
+
+
+def _apart(one: Candidate, other: Candidate) -> bool:
+    return one.end <= other.start or other.end <= one.start
+
+
+def _largest(candidates: Sequence[Candidate]) -> float:
+    return max(float(each.value) for each in candidates)
+
+
+def _sizes(text: str) -> Iterator[Candidate]:
     for rank, pattern in enumerate(_SIZE_PATTERNS):
         for match in pattern.finditer(text):
             found = {name[:4]: words for name, words in match.groupdict().items() if words}

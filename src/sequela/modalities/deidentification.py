@@ -15,6 +15,7 @@ from sequela.errors import DataError, UsageError
 from sequela.importers.deidentified import write_deidentified
 from sequela.importers.dicom_file import BROKEN, read_dicom
 from sequela.importers.pseudonyms import Pseudonyms, open_pseudonyms
+from sequela.importers.unfinished import Filling
 from sequela.modalities.burned_in import has_burned_in_text
 from sequela.modalities.dicom_pixels import stored_values
 from sequela.progress import stage
@@ -67,7 +68,8 @@ def deidentify(source: Path, out: Path, key: Path, *, workers: int | None = None
         UsageError: If `source` is no folder, or `out` holds files or lies in it.
         DataError: If nothing could be copied.
     """
-    _require_apart(source, out)
+    filling = Filling(out, "deidentify", (source, key))
+    _require_apart(source, filling)
     pseudonyms = open_pseudonyms(key, out)
     files = [
         Path(folder) / name
@@ -75,27 +77,40 @@ def deidentify(source: Path, out: Path, key: Path, *, workers: int | None = None
         for name in names
         if not (Path(folder) / name).is_symlink()
     ]
-    found = _copies(sorted(files), out, pseudonyms, workers or available_cores())
-    copied = sorted((one for one in found if isinstance(one, Copied)), key=lambda one: one.path)
+    with filling.marked():
+        found = _copies(sorted(files), out, pseudonyms, workers or available_cores())
+        copied = _reported(found, out)
     reasons = Counter(one.reason for one in found if isinstance(one, Failure))
+    flagged = tuple(one.path for one in copied if one.burned_in)
+    unseen = tuple(one.path for one in copied if one.burned_in is None)
+    return Deidentified(len(copied), flagged, unseen, dict(reasons))
+
+
+def _reported(found: Sequence[Copied | Failure], out: Path) -> list[Copied]:
+    """The copies, also as a table in the folder.
+
+    Raises:
+        DataError: If there are none.
+    """
+    copied = sorted((one for one in found if isinstance(one, Copied)), key=lambda one: one.path)
     if not copied:
+        reasons = Counter(one.reason for one in found if isinstance(one, Failure))
         raise DataError(
-            f"none of the {len(files)} files could be copied",
+            f"none of the {len(found)} files could be copied",
             hint="give a folder with DICOM files",
             items=tuple(f"{count} × {reason}" for reason, count in reasons.most_common()),
         )
     rows = [(one.path, one.burned_in) for one in copied]
     schema = {"file": pl.String, "burned_in_text": pl.Boolean}
     write_table(pl.DataFrame(rows, schema=schema, orient="row"), out / REPORT)
-    flagged = tuple(one.path for one in copied if one.burned_in)
-    unseen = tuple(one.path for one in copied if one.burned_in is None)
-    return Deidentified(len(copied), flagged, unseen, dict(reasons))
+    return copied
 
 
-def _require_apart(source: Path, out: Path) -> None:
+def _require_apart(source: Path, filling: Filling) -> None:
+    out = filling.out
     if not source.is_dir():
         raise UsageError(f"{source.name} is not a folder", hint="give the folder with the DICOM")
-    if out.exists() and (not out.is_dir() or any(out.iterdir())):
+    if out.exists() and (not out.is_dir() or (any(out.iterdir()) and not filling.begun)):
         raise UsageError(f"{out.name} is not a new folder", hint="give --out a new name")
     if out.resolve().is_relative_to(source.resolve()):
         raise UsageError(f"{out.name} lies inside the source", hint="give --out a folder beside it")

@@ -15,7 +15,7 @@ import numpy as np
 import polars as pl
 
 from sequela.errors import DataError
-from sequela.modalities.ledger import Ledger, Row, layout_of
+from sequela.modalities.ledger import Ledger, Row, forget_unfinished, layout_of
 from sequela.modalities.mammogram import PixelPolicy, Quality, prepare_image
 from sequela.modalities.store import PIXELS, QUALITY, RECORD, ImageStore, read_record
 from sequela.progress import stage
@@ -100,6 +100,7 @@ def prepare_images(
         layout = layout_of(list(files), policy.fingerprint)
         old = _finished(folder, policy)
         if old is not None and _covers(old, sources):
+            forget_unfinished(folder)  # of a run that ended between its last file and this
             return _report(old.quality, 0, began)
         with Ledger(folder / PIXELS, list(files), policy.size, layout) as ledger:
             require_space(folder, (len(files) - len(ledger.done)) * policy.size**2)

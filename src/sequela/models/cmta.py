@@ -64,19 +64,32 @@ class Cmta(nn.Module):
 
 
 class SetEncoder(nn.Module):
-    """A class token among the tokens of gene sets, through two transformer layers."""
+    """A class token among the tokens of gene sets, through two layers of self-attention.
+
+    As published: norm, attention, residual way; no feed-forward; a norm at the end. The paper
+    approximates the attention by landmarks; so few tokens need no approximation.
+    """
 
     def __init__(self, dim: int, heads: int, dropout: float) -> None:
         super().__init__()
         self.summary = nn.Parameter(torch.randn(dim) * 0.02)
-        layer = nn.TransformerEncoderLayer(dim, heads, 2 * dim, dropout, batch_first=True)
-        self.layers = nn.TransformerEncoder(layer, 2, enable_nested_tensor=False)
+        self.norms = nn.ModuleList(nn.LayerNorm(dim) for _ in range(3))
+        self.attentions = nn.ModuleList(
+            nn.MultiheadAttention(dim, heads, dropout, batch_first=True) for _ in range(2)
+        )
 
     def forward(self, tokens: Masked) -> tuple[Float[Tensor, "patient dim"], Masked]:
         """The class token's last state, zeros for a patient without tokens; and the tokens'."""
         summary = self.summary.expand(len(tokens.values), 1, -1)
         padding = nn.functional.pad(~tokens.mask, (1, 0))
-        states = self.layers(torch.cat([summary, tokens.values], 1), src_key_padding_mask=padding)
+        states = torch.cat([summary, tokens.values], dim=1)
+        for norm, attention in zip(self.norms, self.attentions, strict=False):
+            normed = norm(states)
+            gathered, _ = attention(
+                normed, normed, normed, key_padding_mask=padding, need_weights=False
+            )
+            states = states + gathered
+        states = self.norms[2](states)
         vector = states[:, 0] * tokens.mask.any(dim=1)[:, None]
         return vector, Masked(states[:, 1:], tokens.mask)
 

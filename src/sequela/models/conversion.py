@@ -13,7 +13,7 @@ from pickle import UnpicklingError
 from typing import Any
 
 import torch
-from safetensors.torch import save_file
+from safetensors.torch import save
 
 from sequela.errors import DataError, UsageError
 from sequela.storage import atomic
@@ -69,7 +69,7 @@ def converted(source: Path, out: Path) -> int:
     # A copy each: safetensors refuses tensors that share memory.
     copies = {name: tensor.detach().clone().contiguous() for name, tensor in tensors.items()}
     with atomic(out) as temporary:
-        save_file(copies, temporary)
+        temporary.write_bytes(save(copies))
     return len(copies)
 
 

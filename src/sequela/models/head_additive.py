@@ -32,8 +32,11 @@ class AdditiveHazardHead:
         years: The years' ends, in days; the last is the horizon, where there is one.
         cause: The event of interest; whoever has another first never has it.
 
-    Source: Yala et al. 2021, "Risk prediction": P(t = k | m) = B(m) + the sum of H_i(m) over
-    i <= k, H_i >= 0, trained by cross-entropy over the years in which a patient's status is known.
+    Source: Yala et al. 2021, whose published code gives the logit of the risk by year k as
+    B(m) + the sum of relu(H_i(m)) over i <= k, both linear in the exam's vector m; Karaman et al.
+    2024 write it so too. It is trained by binary cross-entropy, averaged over the years that count.
+    Which do is one of four maskings that the published code was searched over; here it is `indep`:
+    after the event every year counts, while `default` leaves out the years that follow it.
     """
 
     years: tuple[float, ...]

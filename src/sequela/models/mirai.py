@@ -162,7 +162,12 @@ class Mirai(nn.Module):
     image encoder first and freeze it; here all is trained together, on the same patients as LUMIN.
 
     Source: Yala et al. 2021, "Toward robust mammography-based models for breast cancer risk";
-    Karaman et al. 2024, "Longitudinal mammogram risk prediction".
+    Karaman et al. 2024, "Longitudinal mammogram risk prediction", each with its published code.
+    Ours differ from the code in this: transformer layers norm first and are 4 dim wide within
+    (Mirai's norm last and are dim wide); views are pooled by attention, one of three ways that
+    Mirai was searched over; its encoder ends in a global maximum, ours in timm's own pooling; and
+    visits are told by their years before the landmark and pooled by attention, where LoMaR adds a
+    sinusoid of the visit's number and takes the mean, for its visits are a year apart.
 
     Args:
         config: What is built.

@@ -7,6 +7,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from sequela.fusion.co_attention import CoAttention
+from sequela.fusion.feed_forward import feed_forward
 from sequela.fusion.kecm import Masked, joined
 from sequela.fusion.mixture import mixture_of, prototypes_of
 from sequela.modalities.batch import Batch
@@ -21,7 +22,9 @@ SAMPLED = 128
 class Mmp(nn.Module):
     """Prototypes of the slide (one EM step) and gene sets in one attention (eqs. 4-9).
 
-    The prototypes are means of clusters of training patients' patches, fixed before training.
+    The prototypes are means of clusters of training patients' patches, fixed before training. As
+    published: one head, half the width inside, no residual way. What tells prototypes apart is
+    added to them, where the paper's code appends it.
 
     Args:
         config: Which tables are read, how many prototypes, and the widths.
@@ -38,12 +41,9 @@ class Mmp(nn.Module):
         self.kind = nn.Parameter(torch.randn(config.prototypes, dim) * 0.02)
         self.genes = GeneTokens(config)
         self.before = nn.LayerNorm(dim)
-        self.attention = CoAttention(dim)
-        self.feed = nn.Sequential(
-            nn.LayerNorm(dim), nn.Linear(dim, dim), nn.GELU(), nn.Dropout(config.dropout)
-        )
-        self.after = nn.LayerNorm(dim)
-        self.output = nn.Linear(2 * dim, logits)
+        self.attention = CoAttention(dim, width=dim // 2)
+        self.feed = feed_forward(dim // 2, config.dropout)
+        self.output = nn.Linear(2 * (dim // 2), logits)
 
     def forward(self, batch: Batch) -> Output:
         """Logits of each patient, and the vectors of slide and genes."""
@@ -53,8 +53,7 @@ class Mmp(nn.Module):
         genes = self.genes(batch)
         every = joined([Masked(self.slide(mixture) + self.kind, there), genes])
         normed = Masked(self.before(every.values), every.mask)
-        states = self.attention(normed, normed).values
-        states = self.after(states + self.feed(states))
+        states = self.feed(self.attention(normed, normed).values)
         count = mixture.shape[1]
         parts = {
             "slide": Masked(states[:, :count], there).mean(),

@@ -7,6 +7,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from sequela.fusion.co_attention import CoAttention
+from sequela.fusion.feed_forward import feed_forward
 from sequela.fusion.kecm import Masked, joined
 from sequela.modalities.batch import Batch
 from sequela.models.gene_tokens import GeneTokens
@@ -32,10 +33,7 @@ class SurvPath(nn.Module):
         self.genes = GeneTokens(config)
         self.before = nn.LayerNorm(dim)
         self.attention = CoAttention(dim, width=inner)
-        self.feed = nn.Sequential(
-            nn.LayerNorm(inner), nn.Linear(inner, inner), nn.GELU(), nn.Dropout(config.dropout)
-        )
-        self.after = nn.LayerNorm(inner)
+        self.feed = feed_forward(inner, config.dropout)
         self.output = nn.Sequential(
             nn.Linear(2 * inner, inner // 2), nn.ReLU(), nn.Linear(inner // 2, logits)
         )
@@ -56,5 +54,4 @@ class SurvPath(nn.Module):
         return Output(self.output(torch.cat(list(parts.values()), dim=1)), parts, masks)
 
     def _mean(self, tokens: Masked) -> Float[Tensor, "patient inner"]:
-        states = self.after(tokens.values + self.feed(tokens.values))
-        return Masked(states, tokens.mask).mean()
+        return Masked(self.feed(tokens.values), tokens.mask).mean()

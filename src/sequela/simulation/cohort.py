@@ -18,7 +18,15 @@ from sequela.simulation.mammograms import DrawnImage, write_images
 from sequela.simulation.patients import SimulatedPatient, draw_patient
 from sequela.simulation.phantom import VIEWS
 from sequela.simulation.settings import SimulationSettings
-from sequela.storage import atomic, make_folder, require_space, write_json, write_text
+from sequela.storage import (
+    atomic,
+    disk_failures,
+    fingerprint,
+    make_folder,
+    require_space,
+    write_json,
+    write_text,
+)
 from sequela.workers import Failure, each
 
 
@@ -33,9 +41,13 @@ def simulate(settings: SimulationSettings, folder: Path) -> None:
         ResourceLimitError: If the disk is full, or a worker runs out of memory.
     """
     unfinished = folder.with_name(f".{folder.name}.part")
+    if _is_whole(unfinished, settings):
+        _move_in(unfinished, folder)
+        return
     if unfinished.exists():
         shutil.rmtree(unfinished)
     _require_room(folder)
+    write_text(unfinished / _PURPOSE, _purpose(settings))
     patients = [draw_patient(settings, number) for number in range(settings.patients)]
     _write_tables(settings, patients, unfinished)
     if settings.images:
@@ -50,6 +62,7 @@ def simulate(settings: SimulationSettings, folder: Path) -> None:
     _move_in(unfinished, folder)
 
 
+_PURPOSE = ".purpose"
 _HEADER_BYTES = 40_000  # a lookup table of 14 bits is 30 kB
 _CONTENTS = (
     "dicom",
@@ -72,12 +85,25 @@ def _require_room(folder: Path) -> None:
         )
 
 
+def _purpose(settings: SimulationSettings) -> str:
+    return fingerprint(settings.model_dump_json(exclude={"workers"}))
+
+
+def _is_whole(unfinished: Path, settings: SimulationSettings) -> bool:
+    """Whether this very cohort was made before, and what remained was to move it in."""
+    mark = unfinished / _PURPOSE
+    if not mark.is_file() or not (unfinished / FILE_NAME).is_file():
+        return False
+    return mark.read_text(encoding="utf-8") == _purpose(settings)
+
+
 def _move_in(unfinished: Path, folder: Path) -> None:
-    make_folder(folder)
-    for name in _CONTENTS:
-        if (unfinished / name).exists():
-            (unfinished / name).replace(folder / name)
-    unfinished.rmdir()
+    with disk_failures(folder.name):
+        make_folder(folder)
+        for name in _CONTENTS:
+            if (unfinished / name).exists():
+                (unfinished / name).replace(folder / name)
+        shutil.rmtree(unfinished)
 
 
 def _write_tables(

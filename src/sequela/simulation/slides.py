@@ -10,7 +10,7 @@ import numpy as np
 import polars as pl
 from jaxtyping import Bool, Float
 from pydantic import Field, PositiveInt
-from safetensors.numpy import save_file
+from safetensors.numpy import save
 
 from sequela.settings import Settings
 from sequela.storage import atomic
@@ -72,7 +72,7 @@ def write_slides(
             "coords": places.astype(np.int64),
         }
         with atomic(folder / "features" / f"{patient}.safetensors") as temporary:
-            save_file(bag, temporary, metadata={"encoder": "simulated"})
+            temporary.write_bytes(save(bag, metadata={"encoder": "simulated"}))
     rows = [
         {"slide_id": f"S-{name}", "patient_id": name, "features": f"features/{name}.safetensors"}
         for name in severity

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 import yaml
-from safetensors.numpy import save_file
+from safetensors.numpy import save
 
 from sequela.cohort.manifest import FILE_NAME, Covariate, Endpoint, Manifest, TableSource
 from sequela.cohort.tables import write_table
@@ -179,4 +179,4 @@ def _write_features(path: Path, patches: np.ndarray) -> None:
     make_folder(path.parent)
     with atomic(path) as temporary:
         tensors = {"features": patches, "coords": coords}
-        save_file(tensors, temporary, metadata={"sequela": told})
+        temporary.write_bytes(save(tensors, metadata={"sequela": told}))

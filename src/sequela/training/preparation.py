@@ -131,8 +131,8 @@ def _make_encoders(project: Project) -> int:
             train_tiny_encoder(
                 training_texts(project, fold), folder, project.configuration.text, seed=seed
             )
-            seal(folder)
             made += 1
+        seal(folder)
     return made
 
 

@@ -61,7 +61,7 @@ def aligning(project: Project, fold: Fold) -> Aligning:
         **vars(fold),
         **project.fingerprints(tokenizer),
     }
-    metadata = {"model": config.model_dump(mode="json"), **identity}
+    metadata = {"model": config.portable().model_dump(mode="json"), **identity}
     if not settings.strict_val:
         settings = settings.evolve(select="last")
     task = Fit(

@@ -20,6 +20,8 @@ from sequela.traces import traces
 
 _LINKED = ("exam_id", "image_id", "text_id", "slide_id")
 _FILES = ("path", "features")
+_FINDING = ("images", "exams", "patients")
+"""Tables from which the patient's other names are read: images by their exam, exams by patient."""
 _KEPT = {"runs", "studies", "predictions.parquet"}
 _KEPT_OF_A_STUDY = {"runs", "predictions.parquet"}
 _SHORTEST = 6  # shorter names occur by chance
@@ -35,6 +37,8 @@ class Purged:
         remade: What was deleted since it was made of all patients: commands make it again.
         trained: Runs whose weights have seen the patient, and cannot forget.
         left: Files that still hold one of the patient's names, and how.
+        short: Names of under six characters: they occur by chance, and were taken out of tables
+            alone.
     """
 
     rows: dict[str, int]
@@ -42,6 +46,7 @@ class Purged:
     remade: tuple[str, ...]
     trained: tuple[str, ...]
     left: tuple[str, ...]
+    short: int = 0
 
 
 def purge(cohort: Path, work: Path, patient: str) -> Purged:
@@ -58,16 +63,21 @@ def purge(cohort: Path, work: Path, patient: str) -> Purged:
     manifest = Manifest.load(cohort)
     names, paths = _belongings(cohort, manifest, patient)
     trained = tuple(sorted(_trained(work, patient)))
-    rows = {**_without(cohort, names, work), **_without(work, names, None)}
+    # The tables by which all else is found come last, for whoever has to begin again.
+    finding = [manifest.tables[name].file for name in _FINDING if name in manifest.tables]
+    rows = _without(work, names)
+    remade = tuple(sorted(_clear(work)))
     for path in paths:
         (cohort / path).unlink(missing_ok=True)
         _leave(cohort / path, cohort)
-    remade = tuple(sorted(_clear(work)))
+    rows |= _without(cohort, names, aside=(work, *(cohort / file for file in finding)))
+    for file in finding:
+        rows |= _without(cohort / file, names, cohort)
     wanted = [name for name in names if len(name) >= _SHORTEST]
     left = [f"{name} ({how})" for name, how in traces(cohort, wanted)]
     if not work.resolve().is_relative_to(cohort.resolve()):
         left += [f"{name} ({how})" for name, how in traces(work, wanted)]
-    return Purged(rows, len(paths), remade, trained, tuple(left))
+    return Purged(rows, len(paths), remade, trained, tuple(left), len(names) - len(wanted))
 
 
 def _belongings(cohort: Path, manifest: Manifest, patient: str) -> tuple[list[str], list[str]]:
@@ -106,14 +116,23 @@ def _leave(path: Path, home: Path) -> None:
         folder.rmdir()
 
 
-def _without(folder: Path, names: list[str], aside: Path | None) -> dict[str, int]:
-    """Every table below a folder written without the rows that hold one of the names."""
+def _without(
+    place: Path, names: list[str], home: Path | None = None, *, aside: tuple[Path, ...] = ()
+) -> dict[str, int]:
+    """Every table in a place written without the rows that hold one of the names.
+
+    Args:
+        place: A folder, or one table.
+        names: Ids of the patient.
+        home: From where tables are named in what is returned; the place itself if not given.
+        aside: Folders and tables that are left as they are.
+    """
     removed = {}
-    for path in sorted(folder.rglob("*")):
-        if aside is not None and path.is_relative_to(aside):
+    for path in [place] if place.is_file() else sorted(place.rglob("*")):
+        if any(path.is_relative_to(each) for each in aside):
             continue
         if path.suffix in (".csv", ".tsv", ".parquet") and (count := _without_rows(path, names)):
-            removed[path.relative_to(folder).as_posix()] = count
+            removed[path.relative_to(home or place).as_posix()] = count
     return removed
 
 
@@ -131,9 +150,11 @@ def _without_rows(path: Path, names: list[str]) -> int:
     if not texts:
         return 0
     kept = table.filter(~pl.any_horizontal(pl.col(texts).is_in(names).fill_null(value=False)))
-    if len(kept) == len(table):
-        return 0
     sealed = (path.parent / SEAL).exists()
+    if len(kept) == len(table):
+        if sealed:
+            seal(path.parent)  # of a purge that was cut short after the table was written
+        return 0
     if sealed:
         unseal(path.parent, path.name)
     _write(kept, path, separator)
