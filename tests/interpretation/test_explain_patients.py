@@ -4,19 +4,28 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import polars as pl
 import pytest
+import yaml
+from tumours import CONFIGURATION
 
+from sequela.cli.main import app
+from sequela.errors import DataError
 from sequela.interpretation.explain import FILE_NAME, explain, furthest_off
 from sequela.interpretation.explain_patients import ATTENTION
+from sequela.report import write_report
 from sequela.report.patient_page import write_patient_pages
+from sequela.training.checkpoint import read_tensors, write_tensors
 from sequela.training.configuration import ExplainSettings
-from sequela.training.project import Project
+from sequela.training.prediction import load_trained
+from sequela.training.project import Fold, Project
 from sequela.training.run import Run
+from sequela.training.supervision import train
 
 
 @pytest.fixture(scope="module")
@@ -109,3 +118,55 @@ def test_reports_are_kept_back_where_they_must_be(
     assert not [field for report in reports for field in report["fields"] if field["words"]]
     pages = write_patient_pages(folder, "tumours", synthetic=False)
     assert not [page for page in pages if "FINAL DIAGNOSIS" in page.read_text()]
+
+
+def test_the_report_links_to_the_pages_from_wherever_it_stands(
+    explained: Path, tmp_path: Path
+) -> None:
+    shutil.copytree(explained, tmp_path / "work" / "explanations")
+    write_patient_pages(tmp_path / "work" / "explanations", "tumours", synthetic=True)
+    (tmp_path / "work" / "evaluation.json").write_text('{"models": []}')
+    for out, link in (
+        (tmp_path / "work" / "report.html", "explanations/patient-1.html"),
+        (tmp_path / "else" / "where.html", "../work/explanations/patient-1.html"),
+    ):
+        text = write_report(tmp_path / "work", out).read_text()
+        assert f'<a href="{link}">Patient 1</a>' in text
+        assert (out.parent / link).resolve().is_file()
+        assert "What deleting what claims look at does to the risk" in text
+
+
+def test_a_rival_is_explained_by_its_modalities_alone(tumours: Project, tmp_path: Path) -> None:
+    run = train(tumours, "snn", Fold())
+    folder = explain(run, tumours, folder=tmp_path / "explanations")
+    found = json.loads((folder / FILE_NAME).read_text())
+    assert [[name for name, _ in one["shapley"]["weights"]] for one in found["patients"]] == [
+        ["genes"] for _ in found["patients"]
+    ]
+    assert furthest_off(found)["shapley"] < 1e-9
+    assert [one["claims"] for one in found["patients"]] == [[], [], []]
+    assert found["checks"] == {"deletion": []}
+    (page, *_) = write_patient_pages(folder, "tumours", synthetic=True)
+    assert "No claim of background knowledge asked anything" in page.read_text()
+
+
+def test_the_command_explains_kemm_where_it_is_configured(tumours: Project, kemm: Run) -> None:
+    assert kemm.finished
+    less = CONFIGURATION.evolve(explain=ExplainSettings(patients=1, checked=1))
+    file = tumours.cohort.folder / "kemm.yaml"
+    file.write_text(yaml.safe_dump(less.as_values()))
+    app(args=["explain", str(tumours.cohort.folder), "--config", str(file)], standalone_mode=False)
+    assert (tumours.work / "explanations" / "patient-1.html").is_file()
+
+
+def test_weights_of_another_drawing_are_refused_with_what_to_do(
+    tumours: Project, kemm: Run, tmp_path: Path
+) -> None:
+    """As those of an earlier version are."""
+    shutil.copytree(kemm.folder, tmp_path / "kemm")
+    run = Run(tmp_path / "kemm")
+    tensors, metadata = read_tensors(run.checkpoint)
+    name = max(tensors)
+    write_tensors(run.checkpoint, {**tensors, f"{name}.old": tensors[name]}, metadata)
+    with pytest.raises(DataError, match="trained by another version of Sequela"):
+        load_trained(run)

@@ -14,6 +14,7 @@ from sequela.interpretation.patch_places import (
     draw_map,
     placed_slides,
     write_map,
+    write_slide,
     write_tiles,
 )
 from sequela.modalities.feature_file import SlideFeatures, write_features
@@ -110,3 +111,17 @@ def test_places_are_those_of_the_bag(tmp_path: Path) -> None:
         assert sum(slide.patches for slide in placed) == len(bags.bag("P"))
         assert all(slide.grid is not None for slide in placed)
     assert placed_slides(None, "P") == ()
+
+
+def test_a_slide_that_we_have_cut_is_shown_small(tmp_path: Path) -> None:
+    features = np.zeros((3, 4), dtype=np.float32)
+    file = tmp_path / "a.safetensors"
+    write_features(file, SlideFeatures(features, COORDS.astype(np.int64), GRID))
+    bags = SlideBags({"P": (file,)}, names={"P": ("a",)})
+    (theirs,) = placed_slides(bags, "P")
+    assert not write_slide(tmp_path / "small.png", theirs)
+    Image.new("RGB", (1400, 700)).save(tmp_path / "a.png")
+    (ours,) = placed_slides(bags, "P")
+    assert write_slide(tmp_path / "small.png", ours)
+    with Image.open(tmp_path / "small.png") as small:
+        assert small.size == (480, 240)

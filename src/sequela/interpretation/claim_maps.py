@@ -28,6 +28,7 @@ SCHEMA = {
     "weight": pl.Float64,
 }
 """Columns of `attention.parquet`: a row a claim and patch, or a claim and gene set."""
+_NAMED = {"gene_set": pl.String}
 
 
 @dataclass(frozen=True)
@@ -96,27 +97,35 @@ def attention_table(
         slides: Where the patches lie.
         sets: Names of the gene sets of each source.
     """
-    places = [
-        (slide.slide_id, *(slide.coords[row] if slide.coords is not None else (None, None)))
-        for slide in slides
-        for row in range(slide.patches)
-    ]
+    lie = _places(slides)
     frames = []
     for one in maps:
-        patches = one.source == "slide"
-        slide, x, y = (
-            zip(*places, strict=True) if patches else ([None] * len(one.weights) for _ in range(3))
+        nowhere = pl.DataFrame(
+            {"gene_set": sets.get(one.source, ())}, schema={"gene_set": pl.String}
         )
-        columns = {
-            "slide": slide,
-            "x": x,
-            "y": y,
-            "gene_set": [None] * len(one.weights) if patches else sets[one.source],
-            "weight": one.weights,
-        }
-        constants = {"patient": patient, "claim": one.claim.id, "source": one.source}
-        frame = pl.DataFrame(columns).with_columns(
-            [pl.lit(value).alias(name) for name, value in constants.items()]
+        frame = (lie if one.source == "slide" else nowhere).with_columns(
+            pl.Series("weight", one.weights),
+            patient=pl.lit(patient),
+            claim=pl.lit(one.claim.id),
+            source=pl.lit(one.source),
         )
-        frames.append(frame.select(pl.col(name).cast(kind) for name, kind in SCHEMA.items()))
-    return pl.concat(frames) if frames else pl.DataFrame(schema=SCHEMA)
+        frames.append(pl.concat([pl.DataFrame(schema=SCHEMA), frame], how="diagonal_relaxed"))
+    whole = pl.concat(frames) if frames else pl.DataFrame(schema=SCHEMA)
+    return whole.select(pl.col(name).cast(kind) for name, kind in SCHEMA.items())
+
+
+def _places(slides: Sequence[PlacedSlide]) -> pl.DataFrame:
+    """Slide and corner of each patch of a bag, in its order."""
+    parts = [
+        pl.DataFrame(
+            {
+                "slide": [slide.slide_id] * slide.patches,
+                "x": None if slide.coords is None else slide.coords[:, 0],
+                "y": None if slide.coords is None else slide.coords[:, 1],
+            },
+            schema={name: SCHEMA[name] for name in ("slide", "x", "y")},
+        )
+        for slide in slides
+    ]
+    empty = pl.DataFrame(schema={name: SCHEMA[name] for name in ("slide", "x", "y")})
+    return pl.concat([empty, *parts])

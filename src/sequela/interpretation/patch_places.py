@@ -33,12 +33,14 @@ class PlacedSlide:
         patches: How many.
         coords: Left and upper edge of each, None where the file does not say.
         made: How they were made, as far as the file says.
+        picture: The slide with tissue and tiles drawn on it, where we have cut it.
     """
 
     slide_id: str
     patches: int
     coords: Float[np.ndarray, "patch 2"] | None
     made: Mapping[str, Any] = field(default_factory=dict)
+    picture: Path | None = None
 
     @property
     def grid(self) -> Grid | None:
@@ -61,15 +63,29 @@ def placed_slides(bags: BagSource | None, patient_id: str) -> tuple[PlacedSlide,
     """The slides of a patient's bag in its order; none where the bag does not say."""
     if not isinstance(bags, SlideBags):
         return ()
+    files = dict(zip(bags.names.get(patient_id, ()), bags.files.get(patient_id, ()), strict=False))
+    pictures = {name: file.with_suffix(".png") for name, file in files.items()}
     return tuple(
         PlacedSlide(
             name,
             len(slide.features),
             None if slide.coords is None else slide.coords.astype(np.float64),
             slide.made,
+            picture if (picture := pictures.get(name)) and picture.is_file() else None,
         )
         for name, slide in bags.slides(patient_id).items()
     )
+
+
+def write_slide(path: Path, slide: PlacedSlide) -> bool:
+    """Write the picture of a slide with its tissue and tiles, small; False where there is none."""
+    if slide.picture is None:
+        return False
+    with Image.open(slide.picture) as picture:
+        shown = picture.convert("RGB")
+    shown.thumbnail((_LONGEST, _LONGEST))
+    _save(path, shown)
+    return True
 
 
 def draw_map(

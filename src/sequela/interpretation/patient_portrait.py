@@ -20,6 +20,7 @@ from sequela.interpretation.patch_places import (
     draw_map,
     placed_slides,
     write_map,
+    write_slide,
     write_tiles,
 )
 from sequela.interpretation.report_evidence import report_evidence
@@ -125,6 +126,7 @@ def patient_portrait(subject: PatientSubject, row: int, folder: Path, name: str)
             subject.cases[row], subject.config, subject.report(row), show=subject.show_texts
         ),
         "claims": _claims(subject, row, maps, slides, folder, name),
+        "slides": _slides(slides, folder, name),
     }
     return Portrait(content, maps, slides)
 
@@ -194,6 +196,12 @@ def _claims(
             entry["sets"] = [[names[place], float(one.weights[place])] for place in top]
         told.append(entry)
     return told
+
+
+def _slides(slides: Sequence[PlacedSlide], folder: Path, name: str) -> list[str]:
+    """Write pictures of the slides, as far as we have cut them ourselves."""
+    files = [folder / f"{name}-slide-{number}.png" for number in range(1, len(slides) + 1)]
+    return [file.name for file, one in zip(files, slides, strict=True) if write_slide(file, one)]
 
 
 def _patches(

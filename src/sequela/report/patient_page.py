@@ -139,6 +139,11 @@ def _patient(node: Mapping[str, Any], number: int, folder: Path) -> dict[str, An
         "expected": float(node["shapley"]["score"] - node["shapley"]["baseline"]),
         "shapley": _bars(weights, f"Patient {number}"),
         "report": node["report"],
+        "slides": [
+            uri
+            for name in node.get("slides", ())
+            if (uri := picture_uri(inside(folder, str(name)), "JPEG"))
+        ],
         "slide_claims": [_claim(one, folder) for one in claims if one["source"] == "slide"],
         "gene_claims": [
             (
