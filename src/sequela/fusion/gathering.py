@@ -49,6 +49,8 @@ def gather(
         if weight is not None and bias is not None:
             weight, bias = weight.to(half), bias.to(half)
     chunk = max(1, (held or HELD) // max(1, queries.shape[0] * queries.shape[1]))
+    if adapter is not None and not torch.is_grad_enabled():
+        chunk = min(chunk, PIECE)
     with torch.autocast(kind, enabled=False):
         found: Tensor = _Gathered.apply(queries, values, mask, weight, bias, chunk)
     return found
@@ -78,8 +80,6 @@ class _Gathered(torch.autograd.Function):
         chunk: int,
     ) -> Tensor:
         weights = seen = total = None
-        if weight is not None and not any(ctx.needs_input_grad):
-            chunk = min(chunk, PIECE)
         if values.shape[1] <= chunk:
             seen = _adapted(values, weight, bias)
             weights = scores_of(queries, seen, mask).softmax(dim=2)
