@@ -15,11 +15,14 @@ import yaml
 from tumours import CONFIGURATION
 
 from sequela.cli.main import app
+from sequela.errors import DataError
 from sequela.interpretation.explain import FILE_NAME, explain, furthest_off
 from sequela.interpretation.explain_patients import ATTENTION
 from sequela.report import write_report
 from sequela.report.patient_page import write_patient_pages
+from sequela.training.checkpoint import read_tensors, write_tensors
 from sequela.training.configuration import ExplainSettings
+from sequela.training.prediction import load_trained
 from sequela.training.project import Fold, Project
 from sequela.training.run import Run
 from sequela.training.supervision import train
@@ -154,3 +157,16 @@ def test_the_command_explains_kemm_where_it_is_configured(tumours: Project, kemm
     file.write_text(yaml.safe_dump(less.as_values()))
     app(args=["explain", str(tumours.cohort.folder), "--config", str(file)], standalone_mode=False)
     assert (tumours.work / "explanations" / "patient-1.html").is_file()
+
+
+def test_weights_of_another_drawing_are_refused_with_what_to_do(
+    tumours: Project, kemm: Run, tmp_path: Path
+) -> None:
+    """As those of an earlier version are."""
+    shutil.copytree(kemm.folder, tmp_path / "kemm")
+    run = Run(tmp_path / "kemm")
+    tensors, metadata = read_tensors(run.checkpoint)
+    name = max(tensors)
+    write_tensors(run.checkpoint, {**tensors, f"{name}.old": tensors[name]}, metadata)
+    with pytest.raises(DataError, match="trained by another version of Sequela"):
+        load_trained(run)

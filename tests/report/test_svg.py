@@ -1,7 +1,9 @@
 from __future__ import annotations
 
+import re
 import xml.etree.ElementTree as ElementTree
 
+from sequela.report.patient_figures import bars_figure
 from sequela.report.survival_curves import Curve, survival_figure
 from sequela.report.svg import COLOURS
 
@@ -51,3 +53,10 @@ def test_drawing_again_gives_the_same_text() -> None:
 def test_numbers_at_risk_are_written() -> None:
     root = ElementTree.fromstring(drawn())
     assert {"9", "8", "high", "low", "at risk"} <= {text.text for text in root.iter("text")}
+
+
+def test_what_is_written_is_not_cut_as_places_are() -> None:
+    drawing = bars_figure([("slide", 0.0153), ("genes", -0.0071)], "small", "Small moves")
+    ticks = set(re.findall(r">([−-]?0\.\d+)</text>", drawing))
+    assert {"0.005", "0.010"} <= ticks
+    assert not re.search(r'[ "(]\d+\.\d{3}', re.sub(r">[^<]*<", "><", drawing))

@@ -16,7 +16,7 @@ from einops import rearrange
 from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
-from sequela.fusion.gathering import NEVER, gather, scores_of
+from sequela.fusion.gathering import HELD, NEVER, gather, scores_of
 
 FEW = 1024
 """Values that are always projected: fewer operations matter more than fewer products."""
@@ -59,8 +59,8 @@ class FoldedAttention(nn.Module):
                 added to their score.
             adapter: What values pass first, with a ReLU behind it; `feature` is then its width.
         """
-        folds = values.shape[1] >= FEW and self.folds(queries.shape[1])
-        if sought is None and adapter is None and not folds:
+        as_they_are = sought is None and adapter is None
+        if as_they_are and self.projects(queries.shape[1], values):
             return self.plain(queries, values, mask[:, None])
         folded = self._seeking(queries, sought)
         found = gather(rearrange(folded, "p q h f -> p (q h) f"), values, mask, adapter)
@@ -78,6 +78,12 @@ class FoldedAttention(nn.Module):
         """
         feature, dim = self.key.in_features, self.key.out_features
         return self.heads * count * feature <= dim * (feature + count)
+
+    def projects(self, count: int, values: Float[Tensor, "patient patch feature"]) -> bool:
+        """Whether values are projected: where they are few, or it is cheaper and fits."""
+        bag = values.shape[1]
+        fits = bag * 2 * self.key.out_features <= HELD
+        return bag < FEW or (fits and not self.folds(count))
 
     def plain(
         self,

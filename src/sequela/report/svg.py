@@ -99,7 +99,9 @@ def inline(figure: Figure, name: str, description: str) -> str:
     text = re.sub(r"font: (\d[\d.]*px) [^;\"]*", r"font-size: \1", text)
     text = re.sub(r"; font-family: [^;\"]*|font-family: [^;\"]*; ?", "", text)
     text = re.sub(r' transform="rotate\(-0 [^"]*"', "", text)
-    text = re.sub(r"(\d\.\d\d)\d+", r"\1", re.sub(r"\s*\n\s*", " ", text)).replace("> <", "><")
+    text = re.sub(r"\s*\n\s*", " ", text).replace("> <", "><")
+    # Places are cut to hundredths of a point; what is written is not, or 0.015 would read 0.01.
+    text = re.sub(r"<[^>]+>", lambda tag: re.sub(r"(\d\.\d\d)\d+", r"\1", tag[0]), text)
     box = re.search(r'viewBox="[^"]*"', text)
     body = text[text.index(">") + 1 :]
     if box is None:

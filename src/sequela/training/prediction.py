@@ -74,13 +74,22 @@ def load_trained(run: Run, device: torch.device | None = None) -> Trained:
     """The model that a finished run kept.
 
     Raises:
-        DataError: If nothing has been trained there.
+        DataError: If nothing has been trained there, or a version that drew the model otherwise
+            did.
         LockedError: If its tokenizer was exchanged.
     """
     tensors, metadata = read_tensors(run.checkpoint)
     head = head_from_state(metadata["head"])
     config = model_config(metadata["model"])
     model = build_model(config, head.logits, initial_weights=False)
+    if {n: t.shape for n, t in model.state_dict().items()} != {
+        n: t.shape for n, t in tensors.items()
+    }:
+        raise DataError(
+            f"the weights of {run.name} are of another drawing of {metadata['variant']}: it was "
+            "trained by another version of Sequela",
+            hint="train it again, with --restart",
+        )
     model.load_state_dict(tensors)
     return Trained(
         model.to(device or torch.device("cpu")).eval(),

@@ -20,6 +20,7 @@ from sequela.progress import Advance, console, stage
 from sequela.training.baselines import baseline_name
 from sequela.training.collection import common_provenance
 from sequela.training.configuration import ALIGNED, PREDICTED, Configuration
+from sequela.training.ensemble import SUFFIX, averaged
 from sequela.training.patient_sources import freeze_knowledge
 from sequela.training.prediction import predict
 from sequela.training.preparation import prepare
@@ -149,6 +150,7 @@ def collect(study: Study) -> Predictions:
                 found.append((run.name, replace(own, table=table)))
     if not found:
         raise DataError("no run of the study has predicted anything", hint="see the errors above")
+    found += _ensembles(study, found)
     verdict = sampling_verdict(
         study.project.cohort, study.project.configuration.protocol, study.project.work
     )
@@ -159,6 +161,19 @@ def collect(study: Study) -> Predictions:
     )
     predictions.write(study.folder / "predictions.parquet")
     return predictions
+
+
+def _ensembles(
+    study: Study, found: Sequence[tuple[str, Predictions]]
+) -> list[tuple[str, Predictions]]:
+    """The mean over the seeds of each entry that asks for it."""
+    means = []
+    for label in (entry.label for entry in study.entries if entry.ensemble):
+        own = [one for _, one in found if (one.table["variant"] == label).all()]
+        if len({seed for one in own for seed in one.table["seed"].unique()}) > 1:
+            table = averaged([one.table for one in own], f"{label}{SUFFIX}")
+            means.append((f"{label}{SUFFIX}", replace(own[0], table=table)))
+    return means
 
 
 def _task(project: Project, variant: str, fold: Fold, restart: bool) -> StudyTask:
