@@ -96,7 +96,7 @@ def _inflated(data: bytes, *, pixels: bool) -> io.BytesIO:
     """The same file in explicit little endian; to read only the header, only its beginning."""
     end = _meta_end(data)
     meta = data[:end].replace(_DEFLATED, _PLAIN, 1)
-    body = memoryview(data)[end:]
+    body = data[end:]
     if not pixels:
         try:
             start = zlib.decompressobj(-zlib.MAX_WBITS).decompress(body, _HEADER_BYTES)
