@@ -109,11 +109,17 @@ STAGES: dict[str, Stage] = {
 }
 
 
+def write_checkpoint(world: Path) -> None:
+    """What `convert` reads."""
+    import torch
+
+    torch.save({"state_dict": {"a": torch.ones(3, 4)}}, world / "a.pt")
+
+
 def write_sources(world: Path) -> None:
-    """What the stages read and no stage makes; called in a process of its own."""
+    """What the other stages read and no stage makes; called in a process of its own."""
     import imagecodecs
     import numpy as np
-    import torch
 
     from sequela.simulation.specimens import PLAIN
     from sequela.simulation.tumour_cohort import simulate_tumours
@@ -139,7 +145,6 @@ def write_sources(world: Path) -> None:
         (world / "pictures" / f"{number}.png").write_bytes(imagecodecs.png_encode(picture))
         rows.append(f"{number}.png,x1,{side},{view},p1,0")
     (world / "pictures" / "labels.csv").write_text("\n".join(rows) + "\n")
-    torch.save({"state_dict": {"a": torch.ones(3, 4)}}, world / "a.pt")
 
 
 def words_of(stage: Stage, world: Path) -> list[str]:

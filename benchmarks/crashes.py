@@ -38,12 +38,13 @@ from crash_world import (
     in_this_process,
     told_of_time,
     words_of,
+    write_checkpoint,
     write_sources,
 )
 
 KINDS = {"write": 1, "fsync": 2, "rename": 3}
 FAILURES = {"EIO": errno.EIO, "ENOSPC": errno.ENOSPC, "kill": 0}
-TOLD = {"EIO": (4,), "ENOSPC": (7,), "kill": (-signal.SIGKILL,)}
+TOLD = {"EIO": (4, 7), "ENOSPC": (4, 7), "kill": (-signal.SIGKILL,)}
 UNLOADED = ("sequela.simulation.specimens",)  # builds tables; threads of polars outlive no fork
 HANGS_AFTER = 300
 
@@ -290,9 +291,10 @@ def walk(bench: Bench, arguments: argparse.Namespace) -> None:
     """Go through all stages, and try those that are asked for."""
     if bench.run(["simulate", "lumin", *SIMULATION], bench.walk):
         raise SystemExit(bench.said())
-    if ended(bench.begin(lambda: write_sources(bench.walk), bench.walk)):
-        raise SystemExit(bench.said())
     wanted, counts = arguments.stage or list(STAGES), []
+    for write in (write_sources, *([write_checkpoint] if "convert" in wanted else [])):
+        if ended(bench.begin(lambda write=write: write(bench.walk), bench.walk)):
+            raise SystemExit(bench.said())
     for name, stage in STAGES.items():
         if not is_needed(name, wanted):
             continue

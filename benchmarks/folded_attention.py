@@ -31,6 +31,7 @@ from sequela.fusion import knowledge_attention
 from sequela.fusion.knowledge_attention import FoldedAttention
 
 FEATURE = 1024
+_MMAP_THRESHOLD = -3
 SHAPES = ((32, 4), (32, 1), (256, 4), (256, 1))
 
 
@@ -60,7 +61,10 @@ def peak(form: Callable[[], Tensor]) -> float:
 
     def child() -> None:
         torch.set_num_threads(1)
-        ctypes.CDLL("libc.so.6").malloc_trim(0)
+        libc = ctypes.CDLL("libc.so.6")
+        # Blocks of a MiB and more are handed back when they are freed, or holes would count.
+        libc.mallopt(_MMAP_THRESHOLD, 1 << 20)
+        libc.malloc_trim(0)
         Path("/proc/self/clear_refs").write_text("5")
         before = _resident("VmRSS")
         seconds(form, train=False)
@@ -98,7 +102,7 @@ def compare(dim: int, heads: int, count: int, values: Tensor, repeats: int) -> N
         ratios[train] = float(np.median([one / other for one, other in pairs]))
     with torch.inference_mode():
         apart = float((own() - plain()).abs().max())
-    form = "folded" if attention.folds(count) else "projected"
+    form = "projected" if attention.projects(count, values) else "folded"
     print(
         f"{values.shape[1]:7d}{dim:7d}{heads:7d}  {form:10}"
         f"{ratios[True]:7.2f}x{ratios[False]:9.2f}x{apart:12.1e}{peak(own):8.0f}{peak(plain):10.0f}",

@@ -47,6 +47,7 @@ _VIEWS = re.compile(
     r"view|reshape|expand|permute|transpose|\bt\b|slice|select|unsqueeze|squeeze|split|detach|alias"
     r"|as_strided|unbind|chunk|narrow"
 )
+_MMAP_THRESHOLD = -3
 _EMPTY = re.compile(r"^empty")
 KEMM = (
     "kemm",
@@ -191,7 +192,10 @@ def extra_memory(name: str, precision: torch.dtype, patches: int, train: bool) -
     def child() -> None:
         step, batch = step_of(name, precision), batch_of(patches, precision)
         step(replace(batch, **_few(batch)), train)
-        ctypes.CDLL("libc.so.6").malloc_trim(0)
+        libc = ctypes.CDLL("libc.so.6")
+        # Blocks of a MiB and more are handed back when they are freed, or holes would count.
+        libc.mallopt(_MMAP_THRESHOLD, 1 << 20)
+        libc.malloc_trim(0)
         Path("/proc/self/clear_refs").write_text("5")
         before = _resident("VmRSS")
         step(batch, train)

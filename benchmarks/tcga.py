@@ -27,10 +27,13 @@ import shutil
 import subprocess
 import sys
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import yaml
+
+from sequela.report.kemm_tables import cohort_table
 
 ROOT = Path(__file__).parents[1]
 SHARED = ROOT.parent / "shared" / "data"
@@ -95,6 +98,8 @@ def main() -> None:
             if not asked.tables:
                 _run(_study(cohort, folds, asked), asked.jobs)
             _tell(cohort, name, folds)
+    for folds in asked.folds:
+        print(_together(folder, asked.cohorts, folds))
 
 
 def _asked() -> argparse.Namespace:
@@ -205,6 +210,17 @@ def _tell(cohort: Path, name: str, folds: str) -> None:
         told = ["–" if cell is None else f"{cell:.3f}" for cell in cells]
         row = " ".join(f"{cell:>8s}" for cell in told)
         print(f"{model['name']:24s} {row}  {less.get(model['name'], '')}")
+
+
+def _together(folder: Path, names: Sequence[str], folds: str) -> str:
+    """All cohorts side by side, in the layout of KEMM's paper."""
+    entries: dict[str, str] = {}
+    cohorts: dict[str, Any] = {}
+    for name in names:
+        study = _work(folder / name, folds) / "studies" / folds
+        entries |= json.loads((study / "study.json").read_text(encoding="utf-8"))["entries"]
+        cohorts[name.upper()] = json.loads((study / "evaluation.json").read_text(encoding="utf-8"))
+    return cohort_table(cohorts, entries).markdown()
 
 
 def _less(content: dict[str, Any]) -> dict[str, str]:

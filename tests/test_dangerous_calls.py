@@ -29,6 +29,13 @@ OWNERS: dict[str, set[str]] = {"models/conversion.py": {"pickle", "torch.load"}}
 
 def offences(tree: ast.AST) -> Iterator[str]:
     """Each forbidden thing in the tree, by name."""
+    called = {
+        alias.asname: alias.name
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Import)
+        for alias in node.names
+        if alias.asname
+    }
     for node in ast.walk(tree):
         match node:
             case ast.Import(names=names):
@@ -43,10 +50,10 @@ def offences(tree: ast.AST) -> Iterator[str]:
             case ast.Call(func=ast.Name(id=name)) if name in FORBIDDEN_NAMES:
                 yield name
             case ast.Attribute(value=ast.Name(id=owner), attr=attribute) if (
-                owner,
+                called.get(owner, owner),
                 attribute,
             ) in FORBIDDEN_ATTRIBUTES:
-                yield f"{owner}.{attribute}"
+                yield f"{called.get(owner, owner)}.{attribute}"
             case ast.Attribute(attr=attribute) if attribute in FORBIDDEN_METHODS:
                 yield attribute
             case ast.keyword(arg=str(name), value=value) if name in FORBIDDEN_TRUE:
@@ -77,6 +84,9 @@ def test_whoever_owns_a_danger_still_has_it():
         ("from pickle import loads", "pickle"),
         ("from torch import load", "torch.load"),
         ("torch.load(path, weights_only=True)", "torch.load"),
+        ("import torch as t\nt.load(path)", "torch.load"),
+        ("from joblib import load", "joblib"),
+        ("tarfile.open(path).extractall()", "extractall"),
         ("yaml.load(text, Loader=yaml.SafeLoader)", "yaml.load"),
         ("eval(text)", "eval"),
         ("exec(text)", "exec"),

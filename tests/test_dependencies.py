@@ -8,10 +8,18 @@ from tomllib import loads
 import pytest
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
+from packaging.version import Version
 
 PROJECT = loads((Path(__file__).parents[1] / "pyproject.toml").read_text(encoding="utf-8"))
 
-FIXED = {"pydicom": "3.0.2", "torch": "2.10", "transformers": "5.5", "jinja2": "3.1.6"}
+FIXED = {
+    "pydicom": "3.0.2",
+    "torch": "2.10",
+    "transformers": "5.5",
+    "jinja2": "3.1.6",
+    "pillow": "11.3",
+    "pyyaml": "6.0.2",
+}
 """The first version of each in which the holes known today are closed."""
 
 COPYLEFT = re.compile(r"\b(AGPL|GPL)|GNU (Affero )?General Public|non-?commercial|CC-BY-NC", re.I)
@@ -95,3 +103,4 @@ def test_no_version_with_a_known_hole_can_be_installed(name, fixed):
     below = f"{major}.{minor}.{rest[0] - 1}" if rest[0] > 0 else f"{major}.{minor - 1}.99"
     assert need.specifier.contains(fixed)
     assert not need.specifier.contains(below)
+    assert Version(RUNTIME[name].version) >= Version(fixed)

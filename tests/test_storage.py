@@ -48,6 +48,15 @@ def test_a_full_disk_is_known_by_the_words_of_polars_and_safetensors(tmp_path: P
             raise raised
 
 
+def test_a_failure_in_the_last_part_of_a_parquet_is_one_of_the_disk(tmp_path: Path) -> None:
+    said = "parquet: File out of specification: Invalid thrift: transport error"
+    with (
+        pytest.raises(StorageError, match="refused while writing table"),
+        storage.atomic(tmp_path / "table"),
+    ):
+        raise pl.exceptions.ComputeError(said)
+
+
 def test_another_failure_of_the_disk_is_not_called_a_full_one(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

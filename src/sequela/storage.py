@@ -140,6 +140,8 @@ def _disk_error(error: Exception) -> int | None:
     """The system's number for the failure; polars and safetensors give it in words alone."""
     if isinstance(error, OSError) and error.errno is not None:
         return error.errno
+    if "thrift: transport error" in str(error):
+        return errno.EIO  # polars, of the last part of a Parquet file
     told = re.search(r"\(os error (\d+)\)", str(error))
     return int(told[1]) if told else None
 

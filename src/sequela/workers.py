@@ -20,9 +20,24 @@ from sequela.errors import DiskFullError, SequelaError, StorageError
 
 Result = TypeVar("Result")
 
-_ONE_THREAD = dict.fromkeys(
-    ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "POLARS_MAX_THREADS"), "1"
-)
+_LIBRARIES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "POLARS_MAX_THREADS")
+
+
+@contextlib.contextmanager
+def children_of(threads: int) -> Iterator[None]:
+    """New processes have numerical libraries of so many threads, until the block ends.
+
+    A library asks once, when it is loaded, so this cannot be said to a process from within.
+    """
+    before = {name: os.environ.get(name) for name in _LIBRARIES}
+    os.environ.update(dict.fromkeys(_LIBRARIES, str(threads)))
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            os.environ.pop(name)
+            if value is not None:
+                os.environ[name] = value
 
 
 @dataclass(frozen=True)
@@ -163,7 +178,7 @@ class _Worker:
                     *(str(theirs.fileno()), str(self._limits.memory)),
                 ],
                 pass_fds=[theirs.fileno()],
-                env={**os.environ, **_ONE_THREAD},
+                env={**os.environ, **dict.fromkeys(_LIBRARIES, "1")},
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
                 stderr=subprocess.DEVNULL,

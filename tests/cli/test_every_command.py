@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -25,6 +26,13 @@ def leaves(command: Any, words: tuple[str, ...] = ()) -> Iterator[tuple[str, ...
 
 
 COMMANDS = {" ".join(words): words for words in leaves(typer.main.get_command(app))}
+
+
+def test_every_command_that_help_lists_is_tried_here() -> None:
+    listed = re.findall(r"^│ ([a-z][\w-]*) {2}", speak("--help").out, re.MULTILINE)
+    assert len(listed) > 20
+    assert set(listed) == {words[0] for words in COMMANDS.values()}
+
 
 WANTED: dict[str, tuple[str, ...]] = {
     "demo": ("FOLDER",),

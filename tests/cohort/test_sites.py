@@ -7,7 +7,7 @@ import polars as pl
 from sequela.cohort.cohort import read_cohort
 from sequela.cohort.protocol import ProtocolSettings
 from sequela.cohort.selection import select_cases
-from sequela.cohort.sites import site_overlap
+from sequela.cohort.sites import shared_sites, site_overlap
 from sequela.cohort.splits import SplitSettings, draw_splits
 
 
@@ -35,3 +35,10 @@ def test_sites_stay_together_in_the_folds_of_cross_validation(write: Any, little
     mixed = draw_splits(cohort, selection, SplitSettings(folds=3, group="patient"))
     assert site_overlap(cohort, kept.table) == (0.0, 0.0, 0.0)
     assert max(site_overlap(cohort, mixed.table)) > 0
+
+
+def test_shares_are_told_where_there_are_any() -> None:
+    assert shared_sites(()) is None
+    assert shared_sites((0.0, 0.0)) is None
+    told = shared_sites((0.968, 1.0))
+    assert told is not None and "97% to 100% of the test patients" in told

@@ -126,6 +126,16 @@ def test_predictions_that_do_not_vary_have_neither_curve_nor_slope(
         calibration_slope(flat, MADE, level=0.95)
 
 
+@pytest.mark.parametrize("competing", [0.0, 5e-4])
+def test_risks_nearly_alike_have_a_slope_only_where_events_are_many(
+    rows_of: Callable[..., Rows], competing: float
+) -> None:
+    many = perfect(rows_of, competing=competing, bend=0.1)
+    assert calibration_slope(many, MADE, level=0.95).value == pytest.approx(10, rel=0.2)
+    with pytest.raises(UndefinedMetricError, match="standard error"):
+        calibration_slope(many.take(np.arange(150)), MADE, level=0.95)
+
+
 def test_the_null_model_has_no_accuracy_and_certain_truth_has_all(
     rows_of: Callable[..., Rows],
 ) -> None:

@@ -80,13 +80,21 @@ def test_an_adapter_is_a_layer_before_it(heads: int) -> None:
         torch.testing.assert_close(folded, textbook, rtol=1e-4, atol=1e-5)
 
 
-@pytest.mark.parametrize("count", [3, 8])
+@pytest.mark.parametrize(
+    ("count", "held", "projects"), [(3, 2**23, False), (8, 2**23, True), (8, 2**18, False)]
+)
 def test_a_hundred_thousand_patches_equal_the_textbook(
-    monkeypatch: pytest.MonkeyPatch, attention: FoldedAttention, count: int
+    monkeypatch: pytest.MonkeyPatch,
+    attention: FoldedAttention,
+    count: int,
+    held: int,
+    projects: bool,
 ) -> None:
-    """In one piece, and in many."""
+    """Also in many chunks, and folded though that is dearer, where projections would not fit."""
     monkeypatch.setattr("sequela.fusion.gathering.HELD", 2**18)
+    monkeypatch.setattr("sequela.fusion.knowledge_attention.HELD", held)
     values, mask = bags(100_000)
+    assert attention.projects(count, values) == projects
     queries = torch.randn(1, count, 16)
     with torch.no_grad():
         torch.testing.assert_close(

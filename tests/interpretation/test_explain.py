@@ -10,6 +10,7 @@ from sequela.errors import DataError
 from sequela.interpretation.explain import explain, furthest_off
 from sequela.interpretation.outcomes import in_words, outcomes, within
 from sequela.report import write_report
+from sequela.seal import broken_seals
 from sequela.settings import validated
 from sequela.simulation.cohort import simulate
 from sequela.simulation.settings import SimulationSettings
@@ -67,6 +68,7 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Project:
 
 def test_notes_of_synthetic_patients_are_shown_and_nobody_is_named(project: Project) -> None:
     folder = explain(Run(project.work / "runs" / "st-r"), project)
+    assert broken_seals(folder) == ()
     text = (folder / "explanations.json").read_text()
     found = json.loads(text)
     assert [patient["label"] for patient in found["patients"]] == [

@@ -3,7 +3,7 @@ from __future__ import annotations
 import time
 
 import pytest
-from injections import INJECTIONS, LATER
+from injections import INJECTIONS, LATER, UNSEEN
 
 from sequela.knowledge.instructions import without_instructions
 from sequela.knowledge.reading import shown
@@ -19,6 +19,10 @@ PARTS = (
 )
 
 
+SILENT = {"perineural_invasion"}
+"""Of the fields that a planted sentence claims, those that the report says nothing of."""
+
+
 def values(report: StructuredReport) -> dict[str, str]:
     return {name: finding.value for name, finding in report.findings.items()}
 
@@ -31,14 +35,20 @@ def test_a_planted_instruction_changes_no_field(number: int, place: int) -> None
 
 
 @pytest.mark.parametrize("place", [0, 1, 2, 3])
-def test_an_instruction_that_nobody_foresaw_can_make_a_stated_code_unknown_but_not_false(
+def test_an_instruction_that_nobody_foresaw_can_make_a_stated_field_unknown_but_not_false(
     place: int,
 ) -> None:
     clean = values(extract_report("".join(PARTS)))
-    for later in LATER:
+    for later in (*LATER, *UNSEEN):
         planted = values(extract_report("".join((*PARTS[:place], later + "\n", *PARTS[place:]))))
-        for field in ("pT", "pN", "stage", "grade"):
-            assert planted[field] in (clean[field], UNKNOWN), later
+        wrong = {name for name in clean if planted[name] not in (clean[name], UNKNOWN)}
+        assert {name for name in wrong if clean[name] != UNKNOWN} == set(), later
+        assert wrong <= SILENT, later
+
+
+def test_nobody_can_tell_a_planted_finding_from_one_of_which_the_report_is_silent() -> None:
+    planted = values(extract_report("".join((*PARTS, "Perineural invasion: present.\n"))))
+    assert planted["perineural_invasion"] == "present"
 
 
 def test_text_made_to_cost_time_costs_little() -> None:

@@ -3,7 +3,7 @@ from __future__ import annotations
 import json
 
 import pytest
-from injections import INJECTIONS
+from injections import INJECTIONS, LATER, UNSEEN
 from stub_server import LIES, Stub
 from test_instructions import PARTS, values
 
@@ -75,3 +75,20 @@ def test_a_number_is_taken_as_a_number() -> None:
 def test_what_is_no_json_object_is_no_answer(answer: str) -> None:
     with pytest.raises(NoAnswerError):
         parsed_object(answer)
+
+
+def test_a_hostile_model_cannot_choose_what_the_report_denies_elsewhere() -> None:
+    quotes = {
+        "pT": ("T4", "pT4"),
+        "pN": ("N2", "N2"),
+        "stage": ("IV", "AJCC stage IV"),
+        "grade": ("4", "Fuhrman grade 4"),
+        "size": ("25", "tumor size 25 cm"),
+        "margins": ("positive", "margins positive"),
+        "lymphovascular_invasion": ("present", "lymphovascular invasion present"),
+    }
+    for planted in (*LATER, *UNSEEN):
+        for report in (f"{planted}\n{CLEAN}", f"{CLEAN}{planted}\n"):
+            answer = {name: {"value": v, "evidence": words} for name, (v, words) in quotes.items()}
+            found = values(read_answer(json.dumps(answer), report))
+            assert {name for name in quotes if found[name] != UNKNOWN} <= {"size"}, planted

@@ -12,10 +12,13 @@ from torch import Tensor
 
 from sequela.errors import UndefinedMetricError
 from sequela.models.heads import (
+    CoxHeadConfig,
+    DiscreteHazardHeadConfig,
     PiecewiseHazardHead,
     PiecewiseHazardHeadConfig,
     fit_head,
     head_from_state,
+    incidence_of_rivals,
 )
 from sequela.survival.aalen_johansen import aalen_johansen
 from sequela.survival.followup import Followup
@@ -95,6 +98,21 @@ def test_incidences_learnt_without_covariates_are_aalen_johansens(rivals: str) -
         np.testing.assert_allclose(incidence[:, place], counted, atol=0.02)
 
 
+@pytest.mark.parametrize("kind", ["piecewise-hazard", "discrete-hazard"])
+def test_rivals_with_a_hazard_of_their_own_are_told_by_their_cause(kind: str) -> None:
+    train, times = patients(300, (1, 2, 2, 3)), (500.0, 1000.0)
+    make = DiscreteHazardHeadConfig if kind == "discrete-hazard" else PiecewiseHazardHeadConfig
+    apart = fit_head(make(rivals="each", bins=4), train, 1000.0)
+    logits = torch.randn(7, apart.logits, dtype=torch.float64)
+    found = incidence_of_rivals(apart, logits, times)
+    assert list(found) == [2, 3]
+    left = apart.survival(logits, times)
+    assert ((found[2] + found[3]) < left).all() and (found[2] > 0).all()
+    joined = fit_head(make(bins=4), train, 1000.0)
+    assert not incidence_of_rivals(joined, torch.zeros(7, joined.logits), times)
+    assert not incidence_of_rivals(fit_head(CoxHeadConfig(), train, 1000.0), logits[:, :1], times)
+
+
 @settings(max_examples=30, deadline=None)
 @given(st.lists(st.floats(-4, 4), min_size=12, max_size=12))
 def test_incidences_of_all_causes_and_being_free_of_them_sum_to_one(numbers: list[float]) -> None:
@@ -110,7 +128,8 @@ def test_incidences_of_all_causes_and_being_free_of_them_sum_to_one(numbers: lis
 
 
 def test_without_a_horizon_risk_is_the_expected_mortality() -> None:
-    head, logits = PiecewiseHazardHead(BINS, None, (700.0,)), torch.randn(5, 4)
+    head = PiecewiseHazardHead(BINS, None, (700.0,))
+    logits = torch.linspace(-2, 2, 20, dtype=torch.float64).reshape(5, 4)
     expected = -head.survival(logits, head.grid).log().sum(dim=1)
     torch.testing.assert_close(head.risk(logits), expected)
     with pytest.raises(UndefinedMetricError, match="up to 1000 days"):

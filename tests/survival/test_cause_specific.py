@@ -9,7 +9,11 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from sequela.survival.aalen_johansen import aalen_johansen
-from sequela.survival.cause_specific import incidence_of_hazards
+from sequela.survival.cause_specific import (
+    StepHazard,
+    incidence_of_hazards,
+    incidence_of_steps,
+)
 from sequela.survival.risk_sets import risk_sets
 
 hazards = arrays(float, (3, 7), elements=st.floats(0, 3))
@@ -47,3 +51,12 @@ def test_hazards_of_many_patients_give_what_aalen_johansen_counts() -> None:
     early = counted.time < 1500
     np.testing.assert_allclose(found[early], counted.incidence[early], atol=2e-4)
     assert counted.incidence[early][-1] == pytest.approx(0.5 * (1 - np.exp(-2)), abs=0.015)
+
+
+def test_an_incidence_never_passes_one_however_high_the_hazard() -> None:
+    days = np.linspace(1.0, 4000.0, 92)
+    hazard = StepHazard(tuple(days.tolist()), tuple(np.linspace(0.003, 0.8, 92).tolist()))
+    relative = np.exp(np.linspace(-3, 12, 4000))
+    incidence = incidence_of_steps([(hazard, relative)], tuple(np.linspace(1, 4000, 40)))
+    assert incidence.min() >= 0
+    assert incidence.max() == 1

@@ -17,6 +17,11 @@ def divide_and_tell(number: int, advance: Callable[[int], None]) -> tuple[int, i
     return 12 // number, os.getpid()
 
 
+def threads_of_libraries(_: int, advance: Callable[[int], None]) -> str:
+    advance(1)
+    return os.environ["OPENBLAS_NUM_THREADS"]
+
+
 def wait_for_stop(seconds: float, advance: Callable[[int], None]) -> None:
     """A job that ends when it is asked to, as a fit does."""
     end = time.monotonic() + seconds

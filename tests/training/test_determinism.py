@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import os
+import re
 import shutil
 import signal
 from collections.abc import Callable
@@ -91,6 +93,26 @@ def test_images_and_notes(
     assert ours.equals(theirs)
 
 
+def test_a_run_says_of_what_and_on_what_it_was_made(
+    run_of: Callable[[str], Run], kemm: Project
+) -> None:
+    lumin, of_patients = run_of("lumin"), Run(kemm.run_folder("kemm", Fold()))
+    for run, names in (
+        (lumin, {"cohort", "splits", "pixels", "images", "tokenizer", "alignment"}),
+        (of_patients, {"cohort", "splits", "knowledge"}),
+    ):
+        told = {name: value for name, value in run.identity().items() if name in names}
+        assert told.keys() == names
+        told["initial_weights"] = run.metadata()["initial_weights"]
+        assert all(re.fullmatch("[0-9a-f]{64}", value) for value in told.values())
+        (environment,) = json.loads((run.folder / "versions.json").read_text())["environments"]
+        assert re.fullmatch("[0-9a-f]{64}", environment["code"])
+        assert environment["threads"] == 1
+        assert {"torch", "timm", "transformers", "polars"} <= environment["packages"].keys()
+    slides = of_patients.identity()["slides"]
+    assert (slides["encoder"], len(slides["index"])) == ("simulated", 64)
+
+
 def tumours(machine: MachineSettings) -> Configuration:
     return Configuration(
         protocol=ProtocolSettings(name="cross-validation", endpoint="os", horizon=None),
@@ -115,12 +137,11 @@ def kemm(tmp_path_factory: pytest.TempPathFactory) -> Project:
     return project
 
 
-@pytest.mark.parametrize("workers", [1, 2])
 def test_slides_genes_and_reports(
-    kemm: Project, workers: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    kemm: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     folder = moved(kemm, tmp_path, monkeypatch)
-    machine = MachineSettings(device="cpu", threads=1, workers=workers)
+    machine = MachineSettings(device="cpu", threads=1, workers=2)
     project = Project.open(folder, Path("made"), tumours(machine))
     prepare(project)
     run = stopped_and_resumed(lambda advance: train(project, "kemm", Fold(), advance))

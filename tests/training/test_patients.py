@@ -25,7 +25,7 @@ from sequela.training.fitting import MachineSettings, TrainSettings
 from sequela.training.loop import fit
 from sequela.training.patient_data import PatientSources
 from sequela.training.patient_sources import fitted_sources, kept_sources
-from sequela.training.prediction import predict
+from sequela.training.prediction import load_trained, predict
 from sequela.training.preparation import prepare
 from sequela.training.project import Fold, Project
 from sequela.training.stages import train_all
@@ -47,7 +47,7 @@ def write_cohort(folder: Path, patients: int = 60) -> Path:
     folder.mkdir()
     ids = [f"P{number:02}" for number in range(patients)]
     genes = random.normal(size=(patients, len(GENES)))
-    grade = random.integers(1, 5, patients)
+    grade = random.integers(2, 4, patients)
     time = random.exponential(900 / np.exp(genes[:, 0] + 0.5 * grade)) + 1
     censored = random.exponential(800, patients) + 1
     pl.DataFrame(
@@ -200,10 +200,11 @@ def test_a_modality_is_taken_from_the_trained_model_as_if_nobody_had_it(
     hidden = sources.inputs(names, config, part)
     mask = {"genes": "gene_mask", "report": "field_mask", "clinical": "clinical_mask"}[part]
     assert not hidden.tables[mask].any()
-    if part == "report":
-        nobody = replace(sources.knowledge, reports={})  # type: ignore[type-var]
-        told = replace(sources, knowledge=nobody).inputs(names, config)
-        assert torch.equal(told.tables["report_numbers"], hidden.tables["report_numbers"])
+    batch = sources.inputs(names, config).batch(np.arange(len(names)))
+    trained = load_trained(run)
+    with torch.no_grad():
+        masked = trained.head.risk(trained.model(batch.without(part)).logits.double())
+    np.testing.assert_allclose(less.filter(split="test")["risk"].sort(), masked.sort().values)
 
 
 def test_a_part_that_is_not_read_cannot_be_taken(project: Project) -> None:
@@ -227,6 +228,9 @@ def test_a_control_of_shuffled_reports_shuffles_their_numbers_too(project: Proje
     assert own.shape[1] == len(sources.scalers.reports.features) > 2
     assert not torch.equal(own, shuffled)
     assert torch.equal(own.sort(dim=0).values, shuffled.sort(dim=0).values)
+    silent = [row for row, name in enumerate(names) if int(name[1:]) % 6 == 0]
+    assert not own[silent].any()
+    assert own.any(dim=1).sum() == len(names) - len(silent)
     read = [number.field == "grade" for number in sources.scalers.reports.numbers]
     assert torch.equal(stage, own * torch.tensor(read))
 
@@ -275,3 +279,26 @@ def test_a_cohort_without_a_table_is_predicted_by_what_it_has(
     (alone,) = train_all(project, ("genes-only",))
     with pytest.raises(DataError, match="all 60 patients have nothing of what genes-only reads"):
         predict(alone, other, external=True)
+
+
+def test_a_published_fold_whose_training_patients_have_no_event_is_refused_by_its_number(
+    tmp_path: Path,
+) -> None:
+    folder = write_cohort(tmp_path / "once")
+    outcomes = pl.read_csv(folder / "outcomes.csv")
+    told = outcomes.select(
+        "patient_id",
+        pl.when(pl.col("event") == 0)
+        .then(pl.lit("train"))
+        .otherwise(pl.lit("test"))
+        .alias("split"),
+    )
+    other = told.with_columns(pl.col("split").replace({"train": "test", "test": "train"}))
+    folds = [told.with_columns(fold=pl.lit(0)), other.with_columns(fold=pl.lit(1))]
+    pl.concat(folds).write_csv(folder / "folds.csv")
+    asked = CONFIGURATION.evolve(
+        split={"file": "folds.csv", "validation": 0}, train={"select": "last", "patience": None}
+    )
+    with pytest.raises(DataError, match="part of the division cannot be used") as refused:
+        prepare(Project.open(folder, configuration=asked))
+    assert any("fold 0" in item and "train" in item for item in refused.value.items)

@@ -11,7 +11,7 @@ from concurrent.futures import Future
 from concurrent.futures.process import BrokenProcessPool
 
 import pytest
-from light_jobs import divide_and_tell, wait_for_stop
+from light_jobs import divide_and_tell, threads_of_libraries, wait_for_stop
 
 from sequela.errors import DataError, InterruptedRunError, ResourceLimitError
 from sequela.training.side_by_side import _results, side_by_side
@@ -33,6 +33,19 @@ def test_jobs_are_done_in_other_processes_that_hear_no_ctrl_c_and_told_in_order(
     assert [quotient for quotient, _ in results] == [3, 6, 12]
     assert os.getpid() not in {process for _, process in results}
     assert sum(steps) == 7
+
+
+def test_jobs_share_the_cores_in_every_library_and_this_process_keeps_its_own(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """NumPy's linear algebra takes all cores otherwise, in each of the jobs."""
+    monkeypatch.setenv("OPENBLAS_NUM_THREADS", "7")
+    monkeypatch.delenv("MKL_NUM_THREADS", raising=False)
+    told: list[int] = []
+    found = side_by_side(threads_of_libraries, [0], jobs=1, threads=3, advance=told.append)
+    assert found == ["3"]
+    assert os.environ["OPENBLAS_NUM_THREADS"] == "7"
+    assert "MKL_NUM_THREADS" not in os.environ
 
 
 def test_a_failure_is_passed_on_and_a_stop_wins() -> None:

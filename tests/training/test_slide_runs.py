@@ -16,12 +16,14 @@ from sequela.encoders.slide_encoding import SlideSettings
 from sequela.errors import DataError, LockedError
 from sequela.modalities.feature_file import SlideFeatures, write_features
 from sequela.models.kemm_config import KemmConfig
+from sequela.traces import traces
 from sequela.training.configuration import Configuration
 from sequela.training.fitting import MachineSettings, TrainSettings
 from sequela.training.patient_sources import fitted_sources
 from sequela.training.prediction import predict
 from sequela.training.preparation import prepare
 from sequela.training.project import Fold, Project
+from sequela.training.purging import purge
 from sequela.training.supervision import train
 
 CONFIGURATION = Configuration(
@@ -85,3 +87,35 @@ def test_prepared_slides_fill_the_batch_train_and_predict(folder: Path) -> None:
     run.predictions.unlink(missing_ok=True)
     with pytest.raises(LockedError, match="not those that the model was trained with"):
         predict(run, Project.open(folder, configuration=CONFIGURATION))
+
+
+def test_a_purged_patient_leaves_no_slide(folder: Path) -> None:
+    long = {"patient_id": pl.col("patient_id") + "-CANARY-4711"}
+    for name in ("patients", "outcomes", "slides"):
+        table = pl.read_csv(folder / f"{name}.csv").with_columns(**long)
+        if name == "slides":
+            table = table.with_columns(slide_id=pl.col("slide_id") + "-SLIDE-4711")
+        table.write_csv(folder / f"{name}.csv")
+    project = Project.open(folder, configuration=CONFIGURATION)
+    prepare(project)
+    names = ["P03-CANARY-4711", "P03-0-SLIDE-4711", "P03-1-SLIDE-4711"]
+    found = {Path(name).name for name, _ in traces(folder, names)}
+    assert found >= {"slides.csv", "slides.parquet", "splits.csv"}
+    purged = purge(folder, project.work, names[0])
+    assert (purged.left, purged.short) == ((), 0)
+    assert purged.rows["slides.csv"] == 2
+    assert list(traces(folder, names)) == []
+    assert not list(folder.glob("P03*"))
+    assert len(pl.read_csv(folder / "patients.csv")) == 39
+
+
+def test_no_name_of_a_slides_file_is_in_what_is_made(folder: Path) -> None:
+    table = pl.read_csv(folder / "slides.csv")
+    for row in table.iter_rows(named=True):
+        (folder / row["features"]).rename(folder / f"Canaryname {row['features']}")
+    table.with_columns(features="Canaryname " + pl.col("features")).write_csv(folder / "slides.csv")
+    project = Project.open(folder, configuration=CONFIGURATION)
+    prepare(project)
+    predict(train(project, "slide-only", Fold()), project)
+    assert list(traces(folder, ["Canaryname"]))
+    assert list(traces(project.work, ["Canaryname"])) == []

@@ -5,11 +5,16 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
+import polars as pl
 import pytest
 
 from sequela.errors import DataError
 from sequela.evaluation.predictions import Predictions
+from sequela.knowledge.frozen import FrozenKnowledge
+from sequela.knowledge.rules import extract_report
+from sequela.seal import seal, unseal
 from sequela.training.collection import collect_predictions
+from sequela.training.preparation import prepare
 from sequela.training.project import Project
 from sequela.training.run import Run
 from sequela.training.stages import train_all
@@ -80,9 +85,51 @@ def test_each_damage_is_named(work: Path, damage: Callable[[Path], None], fault:
     assert fault in verify(work).faults
 
 
+def written(work: Path) -> list[Path]:
+    """Every file that a command made in the work folder; locks and seals aside."""
+    paths = (path for path in sorted(work.rglob("*")) if path.is_file())
+    return [path for path in paths if not path.name.endswith(".lock") and path.name != "seal.json"]
+
+
+def test_a_flipped_byte_is_found_in_whatever_file_it_is(work: Path) -> None:
+    freeze(work)
+    assert verify(work).faults == ()
+    unseen = set()
+    for path in written(work):
+        before = path.read_bytes()
+        _flip(path)
+        if not any(path.name in fault for fault in verify(work).faults):
+            unseen.add(path.relative_to(work).as_posix())
+        path.write_bytes(before)
+    # A byte of the joint table that changes no row and no list of exclusions is not looked for.
+    assert unseen <= {"exclusions.csv", "predictions.parquet"}
+
+
+def freeze(work: Path) -> None:
+    FrozenKnowledge({"p": extract_report("Invasive ductal carcinoma, pT2 N1, grade 3.")}).write(
+        work / "knowledge.json"
+    )
+
+
+def test_runs_of_other_images_than_stand_there_are_named(work: Path) -> None:
+    record = work / "prepared" / "images.parquet"
+    table = pl.read_parquet(record).with_columns(pl.col("checksum") + 1)
+    table.write_parquet(record)
+    unseal(record.parent, record.name)
+    seal(record.parent)
+    said = "runs/lumin: was made with another set of prepared images than stands here"
+    assert said in verify(work).faults
+
+
 def test_a_folder_in_which_nothing_was_finished_is_refused(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="nothing to verify"):
         verify(tmp_path)
+
+
+def test_an_encoder_that_a_kill_left_without_a_seal_gets_one(work: Path, trained: Project) -> None:
+    (work / "text-encoder" / "seal.json").unlink()
+    prepare(replace(trained, work=work))
+    assert "work/text-encoder" in verify(work).sealed
 
 
 def test_a_run_that_is_made_anew_is_sealed_anew(work: Path, trained: Project) -> None:

@@ -65,6 +65,10 @@ def purge(
         f"{escape(', '.join(found.remade)) or 'nothing'}",
         *(f"{escape(name)} was trained with the patient: delete it" for name in found.trained),
         "no file below names the patient; the pseudonyms' links and the source files lie elsewhere",
+        *(
+            [f"{found.short} name(s) were too short to be looked for outside tables"]
+            * bool(found.short)
+        ),
         next_step("prepare", cohort),
     )
 

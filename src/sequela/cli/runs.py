@@ -65,6 +65,7 @@ def prepare(
     """Decode every image and slide once, draw the split once, say who was left out and why."""
     if not dry_run:
         require_free(work_folder(cohort, work))
+    from sequela.cohort.sites import shared_sites
     from sequela.training import preparation
 
     external = external or run is not None
@@ -86,12 +87,8 @@ def prepare(
             f"{slides.slides} slides, {slides.made} of them read now; {slides.patches:,} patches; "
             f"{len(slides.failed)} unreadable (slides.parquet)"
         )
-    shares = made.site_overlap
-    if project.configuration.split.file and shares and max(shares) > 0:
-        lines.append(
-            f"the published folds share sites: {min(shares):.0%} to {max(shares):.0%} of the test "
-            "patients of a fold come from a site that is trained on too"
-        )
+    shared = shared_sites(made.site_overlap) if project.configuration.split.file else None
+    lines += [shared] if shared else []
     after = f"predict --run {escape(str(run or 'RUN'))}" if external else "pretrain"
     answer(asdict(made), *lines, next_step(after, cohort))
 

@@ -30,3 +30,13 @@ def site_overlap(cohort: Cohort, table: pl.DataFrame) -> tuple[float, ...]:
         if tested:
             shares.append(sum(site in training for site in tested) / len(tested))
     return tuple(shares)
+
+
+def shared_sites(shares: tuple[float, ...]) -> str | None:
+    """What to say of a published division whose folds share sites; None where they do not."""
+    if not shares or max(shares) == 0:
+        return None
+    return (
+        f"the published folds share sites: {min(shares):.0%} to {max(shares):.0%} of the test "
+        "patients of a fold come from a site that is trained on too"
+    )

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from functools import partial
+
 import numpy as np
 
 from sequela.errors import UndefinedMetricError
-from sequela.evaluation.discrimination import averaged
-from sequela.evaluation.estimate import Estimate, estimated
+from sequela.evaluation.calibration import calibration_measures, forecast
+from sequela.evaluation.discrimination import auc_of, averaged
+from sequela.evaluation.estimate import Estimate, estimated, undefined
 from sequela.evaluation.outcome import Question
 from sequela.evaluation.rows import ModelRows, Rows
 from sequela.evaluation.settings import EvaluationSettings
 from sequela.evaluation.stratification import RiskGroups, chi_squared_json, risk_groups
+from sequela.evaluation.uncertainty import Measure, Resampler, measured
 from sequela.survival.competing_concordance import competing_concordance
 from sequela.survival.fine_gray import fit_fine_gray
 from sequela.survival.gray import gray
@@ -38,6 +43,47 @@ def competing_risks(
             lambda: _subdistribution(rows, _groups(model, settings), cause, settings.level)
         ).as_json(),
     }
+
+
+def other_causes(
+    rows: Rows, question: Question, settings: EvaluationSettings, resampler: Resampler
+) -> list[dict[str, object]]:
+    """AUC, Brier score and observed/expected of each other cause whose incidence is predicted."""
+    return [
+        {"cause": cause, "metrics": _of_cause(rows, cause, question.horizon, settings, resampler)}
+        for cause in rows.incidence
+    ]
+
+
+def _of_cause(
+    rows: Rows,
+    cause: int,
+    horizon: float | None,
+    settings: EvaluationSettings,
+    resampler: Resampler,
+) -> dict[str, object]:
+    """What is said of the event of interest, asked of another: its incidence is the risk."""
+    asked = Question(cause, horizon)
+    names = ("brier", "observed_expected")
+    try:
+        made = forecast(rows, asked, otherwise=settings.table_days)
+        incidence = rows.incidence[cause]
+        turned = replace(rows, survival=1 - incidence, risk=incidence[:, made.column])
+        made.question.require(turned)
+    except UndefinedMetricError as error:
+        return {name: undefined(error.message).as_json() for name in ("auc", *names)}
+    measures = calibration_measures(made)
+    found = {
+        "auc": estimated(lambda: auc_of(turned, made.question, resampler).estimate),
+        **{
+            name: estimated(partial(_measured, turned, measures[name], resampler)) for name in names
+        },
+    }
+    return {name: estimate.as_json() for name, estimate in found.items()}
+
+
+def _measured(rows: Rows, measure: Measure, resampler: Resampler) -> Estimate:
+    return measured(rows, measure, resampler).estimate
 
 
 def _concordance(rows: Rows, cause: int, horizon: float, level: float) -> Estimate:

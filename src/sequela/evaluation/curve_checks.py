@@ -22,6 +22,36 @@ def rising_curves(table: pl.DataFrame) -> list[str]:
     ]
 
 
+def impossible_incidence(table: pl.DataFrame) -> list[str]:
+    """Every row in which another cause's predicted incidence falls, or all incidences pass 1."""
+    by_cause: dict[str, list[str]] = {}
+    by_day: dict[str, list[str]] = {}
+    for name in table.columns:
+        if name.startswith("incidence_"):
+            _, cause, day = name.split("_")
+            by_cause.setdefault(cause, []).append(name)
+            by_day.setdefault(day, []).append(name)
+    falls = [
+        (pl.col(late) < pl.col(early) - _ROUNDING, f"{late} is less than {early}")
+        for names in by_cause.values()
+        for early, late in pairwise(sorted(names, key=lambda name: float(name.split("_")[2])))
+    ]
+    survivals = set(survival_columns(table))
+    falls += [
+        (
+            pl.sum_horizontal(names) > pl.col(f"survival_{day}") + _ROUNDING,
+            f"the incidences of other causes by day {day} are more than survival_{day} leaves",
+        )
+        for day, names in by_day.items()
+        if f"survival_{day}" in survivals
+    ]
+    return [
+        f"row {row + 1}: {words}"
+        for fault, words in falls
+        for row in table.select(fault.fill_null(False).arg_true()).to_series()
+    ]
+
+
 def contrary_curves(table: pl.DataFrame) -> list[str]:
     """Where a run's risk is the higher the better its predicted survival, with rows that show it.
 

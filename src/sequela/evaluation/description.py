@@ -10,7 +10,7 @@ from jaxtyping import Float
 
 from sequela.errors import UndefinedMetricError
 from sequela.evaluation.calibration import calibration_measures, forecast
-from sequela.evaluation.competing import competing_risks
+from sequela.evaluation.competing import competing_risks, other_causes
 from sequela.evaluation.conformal import conformal_bounds
 from sequela.evaluation.curves import calibration_of, decision_curve_of, risk_histogram, roc_curve
 from sequela.evaluation.discrimination import auc_of, pairs_of
@@ -69,6 +69,7 @@ def described(
         "concordance": _pairs(rows, question),
         "over_time": over_time(rows, question, level=settings.level),
         "competing_risks": competing_risks(model, question, settings),
+        "other_causes": other_causes(rows, question, settings, resampler),
         "risk_groups": _risk_groups(model, question, settings),
         "calibration": calibration_of(rows, question, settings),
         "recalibration": recalibrations(model, question, settings, resampler),

@@ -16,6 +16,7 @@ from sequela.redaction import headings
 _REQUIRED = ("patient_id", "time", "event", "risk")
 _OPTIONAL = ("landmark", "entry", "split", "endpoint", "model", "variant", "repeat", "fold", "seed")
 _TEXT = ("patient_id", "split", "endpoint", "model", "variant")
+_CURVES = ("survival_", "incidence_")
 _ALIAS = {"patient": "patient_id"}
 _EVENT_WORDS = {"true": "1", "false": "0", "yes": "1", "no": "0"}
 
@@ -31,7 +32,7 @@ def read_predictions(
         mapping: Our name to the file's column, where they differ. Ours are `patient_id`
             or `patient`, `time` in days, `event` (0 censored, k >= 1 a cause), `risk` (higher is
             worse), and, optional: `landmark`, `entry`, `split`, `endpoint`, `model`, `variant`,
-            `repeat`, `fold`, `seed`, `survival_<days>`.
+            `repeat`, `fold`, `seed`, `survival_<days>`, `incidence_<cause>_<days>`.
         cause: The event that is predicted.
 
     Raises:
@@ -103,16 +104,16 @@ def _read_text(path: Path) -> pl.DataFrame:
 
 def _mapped(table: pl.DataFrame, mapping: dict[str, str], name: str) -> pl.DataFrame:
     known = (*_REQUIRED, *_OPTIONAL)
-    strange = [one for one in mapping if one not in known and not one.startswith("survival_")]
+    strange = [one for one in mapping if one not in known and not one.startswith(_CURVES)]
     if strange:
         raise UsageError(
             f"predictions have no column {', '.join(strange)}",
-            hint=f"map {', '.join(known)} or survival_<days>",
+            hint=f"map {', '.join(known)}, survival_<days> or incidence_<cause>_<days>",
         )
     short = "patient_id" not in table.columns and "patient" in table.columns
     defaults = {"patient_id": "patient"} if short else {}
     chosen = {one: mapping.get(one, defaults.get(one, one)) for one in (*known, *mapping)}
-    chosen |= {one: one for one in table.columns if one.startswith("survival_")}
+    chosen |= {one: one for one in table.columns if one.startswith(_CURVES)}
     absent = [chosen[one] for one in (*_REQUIRED, *mapping) if chosen[one] not in table.columns]
     if absent:
         raise DataError(
@@ -156,11 +157,11 @@ def _completed(table: pl.DataFrame, stem: str) -> pl.DataFrame:
         for name, value in defaults.items()
         if name not in table.columns
     )
-    survival = [name for name in filled.columns if name.startswith("survival_")]
+    curves = [name for name in filled.columns if name.startswith(_CURVES)]
     numbers = [name for name, kind in SCHEMA.items() if kind != pl.String]
-    typed = filled.with_columns(pl.col(*numbers, *survival).cast(pl.Float64))
+    typed = filled.with_columns(pl.col(*numbers, *curves).cast(pl.Float64))
     return typed.select(pl.col(name).cast(kind) for name, kind in SCHEMA.items()).with_columns(
-        typed.select(survival)
+        typed.select(curves)
     )
 
 

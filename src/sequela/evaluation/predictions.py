@@ -32,7 +32,9 @@ SCHEMA = {
 """Columns of the table; beside them stand `survival_<days>` columns, one a grid time.
 
 They hold the chance of not having had the event of the cause by then: one minus its cumulative
-incidence, patients with a competing event counting as free of it.
+incidence, patients with a competing event counting as free of it. `incidence_<cause>_<days>`
+columns may stand beside them, at the same days: the chance of having had, of all events first, that
+of another cause.
 """
 
 _METADATA_KEY = "sequela"
@@ -132,3 +134,8 @@ def is_ours(path: Path) -> bool:
 def survival_column(days: float) -> str:
     """The name of the column of survival probabilities at `days` after the landmark."""
     return f"survival_{days:g}"
+
+
+def incidence_column(cause: int, days: float) -> str:
+    """The name of the column of another cause's incidence at `days` after the landmark."""
+    return f"incidence_{cause}_{days:g}"

@@ -17,6 +17,9 @@ from sequela.survival.normal import two_sided_p, two_sided_width
 
 _KNOT_QUANTILES = (0.1, 0.5, 0.9)
 _STEPS = 60
+_TELLING = 1.0
+"""Standard error from which a slope tells nothing: 0 is no relation, 1 is a right one. It is about
+1 / (spread of the log hazards times the root of the events)."""
 METHOD_ALONE = "Cox regression on a restricted cubic spline of cloglog predicted risk"
 METHOD_COMPETING = "pseudo-value regression on a restricted cubic spline of cloglog predicted risk"
 
@@ -88,7 +91,8 @@ def calibration_slope(rows: Rows, made: Forecast, *, level: float) -> Estimate:
     The interval is Wald's, robust to several rows a patient.
 
     Raises:
-        UndefinedMetricError: If predictions do not vary or hardly anybody has the event.
+        UndefinedMetricError: If predictions do not vary, or so little that with these events its
+            standard error is 1 or more; or hardly anybody has the event.
 
     Source: van Houwelingen 2000; with competing events pseudo-values, as `calibration_curve`.
     """
@@ -104,6 +108,11 @@ def calibration_slope(rows: Rows, made: Forecast, *, level: float) -> Estimate:
         cluster = None if rows.one_row_a_patient else rows.patient
         model = fit_cox(link[:, None], rows.time, event, entry=rows.late, cluster=cluster)
         slope, spread = float(model.coefficients[0]), float(model.standard_error[0])
+    if not spread < _TELLING:
+        raise UndefinedMetricError(
+            f"predicted risks vary too little for so few events: the slope's standard error is "
+            f"{spread:.2g}, no less than from no relation (0) to a right one (1)"
+        )
     width = two_sided_width(level) * spread
     method = "Wald" if rows.one_row_a_patient else "Wald, robust by patient"
     p = two_sided_p((slope - 1) / spread)

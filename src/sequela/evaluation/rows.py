@@ -3,19 +3,26 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 
 import numpy as np
 import polars as pl
 from jaxtyping import Bool, Float, Int
 
 from sequela.errors import DataError
-from sequela.evaluation.curve_checks import contrary_curves, rising_curves
-from sequela.evaluation.predictions import SCHEMA, Predictions, Provenance, survival_column
+from sequela.evaluation.curve_checks import contrary_curves, impossible_incidence, rising_curves
+from sequela.evaluation.predictions import (
+    SCHEMA,
+    Predictions,
+    Provenance,
+    incidence_column,
+    survival_column,
+)
 
 TEST_SPLITS = ("test", "external")
-_SURVIVAL_NAME = re.compile(r"survival_\d+(\.\d+)?(e[+-]?\d+)?")
+_CURVES = ("survival_", "incidence_")
+_CURVE_NAME = re.compile(r"(survival|incidence_[1-9]\d*)_\d+(\.\d+)?(e[+-]?\d+)?")
 
 
 @dataclass(frozen=True)
@@ -35,6 +42,8 @@ class Rows:
         survival: Predicted probability of being free of the event at each time of `grid`.
         grid: Days from the landmark.
         patients: Sorted identifiers.
+        incidence: Predicted probability of having had another cause's event at each time of
+            `grid`, by the number of each cause of which it was predicted.
     """
 
     patient: Int[np.ndarray, " row"]
@@ -48,6 +57,7 @@ class Rows:
     survival: Float[np.ndarray, "row time"]
     grid: tuple[float, ...]
     patients: tuple[str, ...]
+    incidence: Mapping[int, Float[np.ndarray, "row time"]] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.time)
@@ -77,7 +87,8 @@ class Rows:
                 "survival",
             )
         }
-        return Rows(**arrays, grid=self.grid, patients=self.patients)
+        incidence = {cause: curves[wanted] for cause, curves in self.incidence.items()}
+        return Rows(**arrays, grid=self.grid, patients=self.patients, incidence=incidence)
 
 
 @dataclass(frozen=True)
@@ -208,7 +219,21 @@ def _rows(table: pl.DataFrame) -> Rows:
         survival=survival.to_numpy() if grid else np.empty((len(table), 0)),
         grid=grid,
         patients=tuple(map(str, patients)),
+        incidence=_incidence(table, grid),
     )
+
+
+def _incidence(
+    table: pl.DataFrame, grid: tuple[float, ...]
+) -> dict[int, Float[np.ndarray, "row time"]]:
+    """Of the other causes of which this model tells one; a joined table has others' columns too."""
+    told = {int(n.split("_")[1]) for n in table.columns if n.startswith("incidence_")}
+    found = {}
+    for cause in sorted(told):
+        names = [incidence_column(cause, days) for days in grid]
+        if set(names) <= set(table.columns) and not any(table.select(names).null_count().row(0)):
+            found[cause] = table.select(pl.col(names).cast(pl.Float64)).to_numpy()
+    return found
 
 
 def check_table(table: pl.DataFrame) -> None:
@@ -223,12 +248,14 @@ def check_table(table: pl.DataFrame) -> None:
     strange = [
         name
         for name in table.columns
-        if name.startswith("survival_") and not _SURVIVAL_NAME.fullmatch(name)
+        if name.startswith(_CURVES) and not _CURVE_NAME.fullmatch(name)
     ]
     if strange:
         raise DataError(
-            f"{', '.join(strange)}: not survival_ followed by a number of days",
-            hint="name survival probabilities survival_365, survival_1826 …",
+            f"{', '.join(strange)}: not survival_ followed by a number of days, nor incidence_ "
+            "followed by the number of a cause and one of days",
+            hint="name survival probabilities survival_365, survival_1826 …, and those of another "
+            "cause's event incidence_2_365 …",
         )
     if len(table) and table["time"].is_null().all() and table["event"].is_null().all():
         raise DataError(
@@ -253,7 +280,7 @@ def check_table(table: pl.DataFrame) -> None:
     faults += [
         (~pl.col(name).is_between(0, 1), f"{name} is not a probability")
         for name in table.columns
-        if name.startswith("survival_")
+        if name.startswith(_CURVES)
     ]
     items = [
         f"row {row + 1}: {text}"
@@ -264,6 +291,7 @@ def check_table(table: pl.DataFrame) -> None:
     twice = table.select(pl.struct([*keys, "patient_id", "landmark"]).is_duplicated().arg_true())
     items += [f"row {row + 1}: patient and landmark stand twice" for row in twice.to_series()]
     items += rising_curves(table) or contrary_curves(table)
+    items += impossible_incidence(table)
     if items:
         raise DataError(
             f"the predictions hold {len(items)} fault(s)",

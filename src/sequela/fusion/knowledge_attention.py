@@ -16,7 +16,7 @@ from einops import rearrange
 from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
-from sequela.fusion.gathering import NEVER, gather, scores_of
+from sequela.fusion.gathering import HELD, NEVER, gather, scores_of
 
 FEW = 1024
 """Values that are always projected: fewer operations matter more than fewer products."""
@@ -35,9 +35,10 @@ class FoldedAttention(nn.Module):
         super().__init__()
         self.heads, self.width = heads, dim // heads
         self.query = nn.Linear(dim, dim)
-        # A bias of the keys would add the same to all scores of a query.
+        # A bias of the keys would add the same to all scores of a query; one of the values would
+        # add the same to all that is gathered, which the bias of what comes out does.
         self.key = nn.Linear(feature, dim, bias=False)
-        self.value = nn.Linear(feature, dim)
+        self.value = nn.Linear(feature, dim, bias=False)
         self.out = nn.Linear(dim, dim)
 
     def forward(
@@ -58,15 +59,15 @@ class FoldedAttention(nn.Module):
                 added to their score.
             adapter: What values pass first, with a ReLU behind it; `feature` is then its width.
         """
-        folds = values.shape[1] >= FEW and self.folds(queries.shape[1])
-        if sought is None and adapter is None and not folds:
+        as_they_are = sought is None and adapter is None
+        if as_they_are and self.projects(queries.shape[1], values):
             return self.plain(queries, values, mask[:, None])
         folded = self._seeking(queries, sought)
         found = gather(rearrange(folded, "p q h f -> p (q h) f"), values, mask, adapter)
         by_head = rearrange(found, "p (q h) f -> h (p q) f", h=self.heads)
         weight = rearrange(self.value.weight, "(h w) f -> h f w", h=self.heads)
         gathered = rearrange(by_head @ weight, "h (p q) w -> p q (h w)", p=len(queries))
-        out: Tensor = self.out(gathered + self.value.bias)
+        out: Tensor = self.out(gathered)
         return out
 
     def folds(self, count: int) -> bool:
@@ -77,6 +78,12 @@ class FoldedAttention(nn.Module):
         """
         feature, dim = self.key.in_features, self.key.out_features
         return self.heads * count * feature <= dim * (feature + count)
+
+    def projects(self, count: int, values: Float[Tensor, "patient patch feature"]) -> bool:
+        """Whether values are projected: where they are few, or it is cheaper and fits."""
+        bag = values.shape[1]
+        fits = bag * 2 * self.key.out_features <= HELD
+        return bag < FEW or (fits and not self.folds(count))
 
     def plain(
         self,
@@ -98,7 +105,7 @@ class FoldedAttention(nn.Module):
         closed = query.new_zeros(shown.shape).masked_fill_(~shown, NEVER)[:, None]
         found = F.scaled_dot_product_attention(query, key, value, attn_mask=closed)
         gathered = rearrange(found, "p h q w -> p q (h w)")
-        out: Tensor = self.out(gathered + self.value.bias)
+        out: Tensor = self.out(gathered)
         return out
 
     def folded(

@@ -1,9 +1,10 @@
 """A DICOM data set without what identifies its patient (PS3.15, Annex E).
 
 The Basic Application Level Confidentiality Profile names what has to go. This goes further and
-names what may stay, since a list of what has to go is never complete: codes, numbers and standard
-UIDs stay; of texts and sequences only those below. With the option Retain Longitudinal Temporal
-Information with Modified Dates, dates move by days of the patient's own, so intervals stay.
+names what may stay, since a list of what has to go is never complete: standard UIDs, numbers on
+how the image was made and lies, and of codes, texts and sequences those below. With the option
+Retain Longitudinal Temporal Information with Modified Dates, dates move by days of the patient's
+own, so intervals stay; times of the day stay.
 """
 
 from __future__ import annotations
@@ -32,10 +33,24 @@ _METHODS = (  # PS3.16, CID 7050
 _TEXTS = frozenset(
     {
         *("Manufacturer", "ManufacturerModelName", "SoftwareVersions", "CodeValue"),
-        *("CodeMeaning", "CodingSchemeDesignator", "CodingSchemeVersion", "RescaleType"),
-        *("WindowCenterWidthExplanation", "LUTExplanation", "SpecificCharacterSet"),
+        *("CodingSchemeDesignator", "CodingSchemeVersion", "RescaleType", "SpecificCharacterSet"),
     }
 )
+_CODES = frozenset(
+    {
+        *("AcquisitionMotion", "AnodeTargetMaterial", "BreastImplantPresent", "BurnedInAnnotation"),
+        *("CollimatorShape", "ConversionType", "DetectorConfiguration", "DetectorType"),
+        *("ExposureControlMode", "ExposureStatus", "FieldOfViewShape", "FilterMaterial"),
+        *("FrameLaterality", "FrameType", "Grid", "ImageLaterality", "ImageType", "Laterality"),
+        *("LossyImageCompression", "LossyImageCompressionMethod", "Modality", "PartialView"),
+        *("PatientOrientation", "PatientPosition", "PhotometricInterpretation"),
+        *("PixelIntensityRelationship", "PixelPresentation", "PixelSpacingCalibrationType"),
+        *("PositionerMotion", "PositionerType", "PresentationIntentType", "PresentationLUTShape"),
+        *("QualityControlImage", "VOILUTFunction", "ViewPosition", "VolumetricProperties"),
+    }
+)
+_PARTS = frozenset({"BREAST", "CHEST", "AXILLA", "ABDOMEN", "PELVIS", "HEAD"})
+"""Of the body part, which technicians may type, what is kept."""
 _SEQUENCES = frozenset(
     {
         *("ViewCodeSequence", "ViewModifierCodeSequence", "AnatomicRegionSequence"),
@@ -46,14 +61,17 @@ _SEQUENCES = frozenset(
 )
 _GONE = frozenset(
     {
-        *("PatientAge", "PatientSize", "PatientWeight", "PatientBirthDate", "PatientBirthTime"),
-        *("PregnancyStatus", "SmokingStatus", "PatientSexNeutered", "ResponsiblePersonRole"),
-        *("LastMenstrualDate", "PatientState", "DetectorID", "IssueDateOfImagingServiceRequest"),
+        *("PatientState", "DetectorID", "IssueDateOfImagingServiceRequest", "InstanceOriginStatus"),
     }
 )
 _EMPTY = ("PatientBirthDate", "PatientSex", "AccessionNumber", "StudyID", "ReferringPhysicianName")
-_NUMBERS = frozenset({"US", "SS", "UL", "SL", "UV", "SV", "FL", "FD", "DS", "IS", "AT", "CS", "TM"})
+_NUMBERS = frozenset({"US", "SS", "UL", "SL", "UV", "SV", "FL", "FD", "DS", "IS", "AT", "TM"})
+_OF_IMAGES = frozenset({0x0008, 0x0018, 0x0020, 0x0028, 0x0054, 0x2050, 0x5200, 0x7FE0})
+"""Groups of identification, acquisition, relation, presentation and pixels: of others (the patient,
+the visit, the procedure, the place) no number stays."""
 _PIXELS = frozenset({"PixelData", "LUTData", "LUTDescriptor", "SmallestImagePixelValue"})
+_OF_NO_IMAGE = frozenset({0x0010, 0x0016})
+"""Groups of the patient, and of the place where a camera stood."""
 _CODE_LENGTH = 16
 
 
@@ -140,10 +158,15 @@ def _kept(element: DataElement, pseudonyms: Pseudonyms, days: int) -> DataElemen
         or element.tag.is_private
         or name in _GONE
         or element.tag.group >> 8 in (0x50, 0x60)
+        or element.tag.group in _OF_NO_IMAGE
     ):
         return None
     if name in _PIXELS or name in _TEXTS:
         return element
+    if name == "CodeMeaning":  # whoever codes may write a name there; a code needs some meaning
+        return DataElement(element.tag, "LO", "not kept")
+    if name == "BodyPartExamined":
+        return element if str(element.value) in _PARTS else None
     match kind:
         case "UI":
             return _changed(element, lambda uid: uid_of(pseudonyms, str(uid)))
@@ -153,8 +176,8 @@ def _kept(element: DataElement, pseudonyms: Pseudonyms, days: int) -> DataElemen
             inside = [_cleaned(item, pseudonyms, days) for item in element.value]
             return DataElement(element.tag, "SQ", inside)
         case "CS":
-            return element if _is_code(element) else None
-    return element if kind in _NUMBERS else None
+            return element if name in _CODES and _is_code(element) else None
+    return element if kind in _NUMBERS and element.tag.group in _OF_IMAGES else None
 
 
 def _is_code(element: DataElement) -> bool:

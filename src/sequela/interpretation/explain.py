@@ -24,6 +24,7 @@ from sequela.interpretation.portrait import Subject, portrait
 from sequela.interpretation.sanity import check_maps
 from sequela.models.build import PatientConfig
 from sequela.progress import stage
+from sequela.seal import SEAL, seal
 from sequela.storage import owned, write_json
 from sequela.training.inputs import Sources, case_inputs
 from sequela.training.prediction import Trained, answers, load_trained, sources_of
@@ -65,6 +66,7 @@ def explain(
             content = _explain_cases(project, trained, rows, fresh, show_texts=shown)
         write_json(fresh / FILE_NAME, {"run": run.name, **content})
         _replace(folder, fresh)
+        seal(folder)
     return folder
 
 
@@ -193,7 +195,8 @@ def _replace(folder: Path, fresh: Path) -> None:
 
     The JSON goes first and comes last: without it the images mean nothing.
     """
-    (folder / FILE_NAME).unlink(missing_ok=True)
+    for name in (SEAL, FILE_NAME):
+        (folder / name).unlink(missing_ok=True)
     for path in (*folder.glob("patient-*"), *folder.glob("*.parquet")):
         path.unlink()
     for path in sorted(set(fresh.iterdir()) - {fresh / FILE_NAME}):

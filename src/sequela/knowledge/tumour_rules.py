@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from sequela.knowledge.candidates import Candidate
 
@@ -75,16 +75,22 @@ _ROMAN = {"I": "1", "II": "2", "III": "3", "IV": "4"}
 def size(text: str) -> Iterator[Candidate]:
     """The greatest dimension of the tumour in centimetres.
 
-    Nothing where what is called the size is far larger than all else that is measured of it.
+    Nothing where what is called the size is far larger than every greatest diameter told elsewhere.
     """
     found = list(_sizes(text))
-    called, measured = (
-        [float(each.value) for each in found if (each.rank == 0) is named]
-        for named in (True, False)
-    )
-    if called and measured and max(called) > _FAR * max(measured):
+    called = [each for each in found if each.rank == 0]
+    others = [each for each in found if each.rank == 1 and all(_apart(each, one) for one in called)]
+    if called and others and _largest(called) > _FAR * _largest(others):
         return
     yield from found
+
+
+def _apart(one: Candidate, other: Candidate) -> bool:
+    return one.end <= other.start or other.end <= one.start
+
+
+def _largest(candidates: Sequence[Candidate]) -> float:
+    return max(float(each.value) for each in candidates)
 
 
 def _sizes(text: str) -> Iterator[Candidate]:

@@ -53,8 +53,8 @@ class Batch:
         copy_number_mask: True where the gene was looked at.
         fields: Vectors of the fields of the pathology report, in the order of the schema.
         field_mask: True where the report says the field.
-        report_numbers: The same fields as numbers, scaled on training patients; that a field
-            is not said is a number too.
+        report_numbers: The same fields as numbers, scaled on training patients, less those of a
+            report that says nothing; 0 for who has none.
         claims: Vectors of what is known of the patient's cancer.
         claim_modality: What each claim speaks of, an index into `CLAIM_MODALITIES`.
         claim_direction: 1 where the claim marks a higher risk, -1 a lower one.

@@ -15,6 +15,7 @@ from jaxtyping import UInt8
 from sequela.errors import DataError, LockedError
 from sequela.modalities.mammogram import PixelPolicy
 from sequela.settings import validated
+from sequela.storage import fingerprint
 
 PIXELS, QUALITY, RECORD = "images.npy", "images.parquet", "prepared.json"
 
@@ -59,6 +60,12 @@ class ImageStore:
         rows = dict(zip(prepared["image_id"], prepared["row"], strict=True))
         return cls(policy, quality, rows, pixels)
 
+    @property
+    def fingerprint(self) -> str:
+        """SHA-256 of the checksums of all pixels, by image."""
+        told = self.quality.sort("image_id").select("image_id", "checksum")
+        return fingerprint(told.write_csv())
+
     def __contains__(self, image_id: object) -> bool:
         return image_id in self._rows
 
@@ -79,19 +86,19 @@ class ImageStore:
         view: np.ndarray = self._pixels[self._rows[image_id]]
         return view
 
-    def require_policy(self, fingerprint: str) -> None:
+    def require_policy(self, expected: str) -> None:
         """Refuse to show a model other pixels than it was trained on.
 
         Args:
-            fingerprint: `PixelPolicy.fingerprint` that the checkpoint holds.
+            expected: `PixelPolicy.fingerprint` that the checkpoint holds.
 
         Raises:
             LockedError: If the images were prepared with another policy.
         """
-        if self.policy.fingerprint != fingerprint:
+        if self.policy.fingerprint != expected:
             raise LockedError(
                 "the images were prepared with another pixel policy than the model was trained "
-                f"on ({self.policy.fingerprint[:12]}, expected {fingerprint[:12]})",
+                f"on ({self.policy.fingerprint[:12]}, expected {expected[:12]})",
                 hint="run `sequela prepare COHORT --run RUN --work ANOTHER-FOLDER`, which prepares "
                 "as the run's images were",
             )

@@ -61,8 +61,8 @@ class CoxSkip(nn.Module):
             parts += [batch.clinical * batch.clinical_mask, (~batch.clinical_mask).float()]
         if self.directions.numel() and batch.genes is not None and batch.gene_mask is not None:
             parts.append((batch.genes * batch.gene_mask) @ self.directions)
-        if self.reports and batch.report_numbers is not None:
-            parts.append(batch.report_numbers)
+        if self.reports and batch.report_numbers is not None and batch.field_mask is not None:
+            parts.append(batch.report_numbers * batch.field_mask.any(dim=1, keepdim=True))
         if not parts:
             return batch.day.new_zeros((len(batch), 0))
         return torch.cat(parts, dim=1)

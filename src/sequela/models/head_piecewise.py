@@ -8,38 +8,30 @@ from typing import Any, Literal
 import numpy as np
 import torch
 from jaxtyping import Float
-from pydantic import Field
 from torch import Tensor
 
 from sequela.models.hazard_bins import (
+    BinnedHead,
+    BinnedHeadConfig,
     Causes,
-    Rivals,
     by_bin,
     incidence_of_bins,
     observed,
     without_ceiling,
 )
-from sequela.settings import Settings
 from sequela.survival.followup import Followup
 from sequela.survival.losses import piecewise_hazard_loss
 from sequela.survival.time_bins import TimeBins
 
 
-class PiecewiseHazardHeadConfig(Settings):
-    """A logit a bin of time and cause: the logarithm of the hazard there.
-
-    Attributes:
-        bins: How many, at most; training events fall evenly into them.
-        rivals: Whether the events that compete share one hazard, or each has its own.
-    """
+class PiecewiseHazardHeadConfig(BinnedHeadConfig):
+    """A logit a bin of time and cause: the logarithm of the hazard there."""
 
     kind: Literal["piecewise-hazard"] = "piecewise-hazard"
-    bins: int = Field(default=10, ge=1)
-    rivals: Rivals = "together"
 
 
 @dataclass(frozen=True)
-class PiecewiseHazardHead:
+class PiecewiseHazardHead(BinnedHead):
     """Hazards constant in bins of time: of the event and, where training saw others, of these.
 
     A patient censored within a bin is credited with the days spent in it and no more, which a
@@ -67,16 +59,6 @@ class PiecewiseHazardHead:
         counts = np.bincount(event, minlength=len(causes) + 1)[1:].clip(min=1)
         return cls(bins, horizon, tuple((followed / counts).tolist()), causes)
 
-    @property
-    def logits(self) -> int:
-        """Numbers a patient that the model gives: those of a bin stand together."""
-        return self.bins.count * len(self.causes)
-
-    @property
-    def grid(self) -> tuple[float, ...]:
-        """The ends of the bins, in days; survival is defined between 0 and the last."""
-        return self.bins.bounds[1:]
-
     def loss(self, logits: Float[Tensor, "patient logit"], followup: Followup) -> Float[Tensor, ""]:
         """Mean negative log-likelihood; what follows the last bin's end is not looked at.
 
@@ -96,14 +78,8 @@ class PiecewiseHazardHead:
             total = total + piecewise_hazard_loss(log_hazard, exposure, last, struck)
         return total
 
-    def risk(self, logits: Float[Tensor, "patient logit"]) -> Float[Tensor, " patient"]:
-        """Probability of the event by the horizon; without one, the expected mortality.
-
-        Expected mortality is the cumulative cause-specific hazard summed over the bins' ends
-        (Ishwaran 2008; for competing risks Ishwaran 2014).
-        """
-        if self.horizon is not None:
-            return self.incidence(logits, (self.bins.end,))[:, 0, 0]
+    def mortality(self, logits: Float[Tensor, "patient logit"]) -> Float[Tensor, " patient"]:
+        """The cumulative cause-specific hazard summed over the bins' ends (Ishwaran 2014)."""
         return self._passed(logits)[:, :, 0].cumsum(dim=1).sum(dim=1)
 
     def score(self, logits: Float[Tensor, "patient logit"]) -> Float[Tensor, " patient"]:
@@ -111,16 +87,6 @@ class PiecewiseHazardHead:
         if self.horizon is not None and len(self.causes) == 1:
             return self._passed(logits).sum(dim=(1, 2)).log()
         return without_ceiling(self.risk, logits, self.horizon)
-
-    def survival(
-        self, logits: Float[Tensor, "patient logit"], times: tuple[float, ...]
-    ) -> Float[Tensor, "patient time"]:
-        """Probability of not having had the event; within a bin the hazards are constant.
-
-        Raises:
-            UndefinedMetricError: If a time lies past the end of the last bin.
-        """
-        return 1 - self.incidence(logits, times)[:, :, 0]
 
     def incidence(
         self, logits: Float[Tensor, "patient logit"], times: tuple[float, ...]
@@ -144,9 +110,6 @@ class PiecewiseHazardHead:
         """What `head_from_state` needs, as JSON holds it."""
         return {
             "kind": "piecewise-hazard",
-            "edges": list(self.bins.edges),
-            "end": self.bins.end,
-            "horizon": self.horizon,
             "days_an_event": list(self.days_an_event),
-            "causes": [list(members) for members in self.causes],
+            **self.binned_state(),
         }

@@ -12,32 +12,34 @@ from pydantic import Field
 from torch import Tensor
 from torch.nn import functional as F
 
-from sequela.errors import UndefinedMetricError
-from sequela.models.hazard_bins import Causes, Rivals, by_bin, observed, without_ceiling
-from sequela.settings import Settings
+from sequela.models.hazard_bins import (
+    BinnedHead,
+    BinnedHeadConfig,
+    Causes,
+    by_bin,
+    observed,
+    require_known,
+)
 from sequela.survival.followup import Followup
 from sequela.survival.time_bins import TimeBins
 
 
-class RankingHeadConfig(Settings):
+class RankingHeadConfig(BinnedHeadConfig):
     """A logit a bin of time and cause: how likely the event falls there, and not elsewhere.
 
     Attributes:
         bins: How many, at most; training events fall evenly into them.
-        rivals: Whether the events that compete share one chance, or each has its own.
         weight: Of the ranking beside the likelihood.
         scale: Difference of two chances at which a pair's loss falls by the factor e.
     """
 
     kind: Literal["ranking"] = "ranking"
-    bins: int = Field(default=10, ge=1)
-    rivals: Rivals = "together"
     weight: float = Field(default=0.2, ge=0)
     scale: float = Field(default=0.1, gt=0)
 
 
 @dataclass(frozen=True)
-class RankingHead:
+class RankingHead(BinnedHead):
     """The distribution of the time of the event over bins, ranked besides.
 
     The paper's times are discrete; here an event falls evenly into the days of its bin, so that a
@@ -59,16 +61,6 @@ class RankingHead:
     weight: float
     scale: float
     causes: Causes = ((1,),)
-
-    @property
-    def logits(self) -> int:
-        """Numbers a patient that the model gives: those of a bin stand together."""
-        return self.bins.count * len(self.causes)
-
-    @property
-    def grid(self) -> tuple[float, ...]:
-        """The ends of the bins, in days; survival is defined between 0 and the last."""
-        return self.bins.bounds[1:]
 
     def loss(self, logits: Float[Tensor, "patient logit"], followup: Followup) -> Float[Tensor, ""]:
         """Mean negative log-likelihood and the weighted loss of the pairs that can be ranked."""
@@ -102,25 +94,9 @@ class RankingHead:
             pairs += int(later.sum())
         return total / max(1, pairs)
 
-    def risk(self, logits: Float[Tensor, "patient logit"]) -> Float[Tensor, " patient"]:
-        """Probability of the event by the horizon; without one, summed over the bins' ends."""
-        if self.horizon is not None:
-            return self.incidence(logits, (self.bins.end,))[:, 0, 0]
+    def mortality(self, logits: Float[Tensor, "patient logit"]) -> Float[Tensor, " patient"]:
+        """The incidence summed over the bins' ends."""
         return self.incidence(logits, self.grid)[:, :, 0].sum(dim=1)
-
-    def score(self, logits: Float[Tensor, "patient logit"]) -> Float[Tensor, " patient"]:
-        """The risk on a scale without a ceiling."""
-        return without_ceiling(self.risk, logits, self.horizon)
-
-    def survival(
-        self, logits: Float[Tensor, "patient logit"], times: tuple[float, ...]
-    ) -> Float[Tensor, "patient time"]:
-        """Probability of not having had the event; it falls evenly within a bin.
-
-        Raises:
-            UndefinedMetricError: If a time lies past the end of the last bin.
-        """
-        return 1 - self.incidence(logits, times)[:, :, 0]
 
     def incidence(
         self, logits: Float[Tensor, "patient logit"], times: tuple[float, ...]
@@ -130,11 +106,7 @@ class RankingHead:
         Raises:
             UndefinedMetricError: If a time lies past the end of the last bin.
         """
-        if times and max(times) > self.bins.end:
-            raise UndefinedMetricError(
-                f"survival is known up to {self.bins.end:.0f} days, asked for {max(times):.0f}",
-                hint="ask for earlier times, or train with a longer horizon",
-            )
+        require_known(self.bins, times)
         chance = by_bin(self._log_chances(logits)[:, :-1].exp(), self.bins)
         passed = self._passed(np.asarray(times, dtype=np.float64), logits)
         return torch.einsum("pbc,tb->ptc", chance, passed)
@@ -157,12 +129,9 @@ class RankingHead:
         """What `head_from_state` needs, as JSON holds it."""
         return {
             "kind": "ranking",
-            "edges": list(self.bins.edges),
-            "end": self.bins.end,
-            "horizon": self.horizon,
             "weight": self.weight,
             "scale": self.scale,
-            "causes": [list(members) for members in self.causes],
+            **self.binned_state(),
         }
 
 

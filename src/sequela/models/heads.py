@@ -44,6 +44,7 @@ __all__ = [
     "fit_head",
     "head_from_state",
     "head_warning",
+    "incidence_of_rivals",
 ]
 
 HeadConfig: TypeAlias = (
@@ -132,6 +133,23 @@ def completed(
         train: Their follow-up.
     """
     return head.with_baseline(logits(), train) if isinstance(head, CoxHead) else head
+
+
+def incidence_of_rivals(
+    head: Head, logits: Float[Tensor, "patient logit"], times: tuple[float, ...]
+) -> dict[int, Float[Tensor, "patient time"]]:
+    """The probability of having had each other cause's event, of all events first, by `times`.
+
+    Only of causes with a hazard of their own (`head.rivals=each`, or where training saw only one).
+    """
+    if not isinstance(head, DiscreteHazardHead | PiecewiseHazardHead):
+        return {}
+    found = head.incidence(logits, times)
+    return {
+        members[0]: found[:, :, place]
+        for place, members in enumerate(head.causes)
+        if place and len(members) == 1
+    }
 
 
 def head_from_state(state: Mapping[str, Any]) -> Head:

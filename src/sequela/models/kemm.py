@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from sequela.encoders.pathway import PathwayEncoder
 from sequela.errors import UsageError
-from sequela.fusion.gated_pooling import GatedPooling, GroupPooling
+from sequela.fusion.gated_pooling import GroupPooling
 from sequela.fusion.kecm import Asking, Exchange, Masked, joined
 from sequela.modalities.batch import CLAIM_MODALITIES, Batch
 from sequela.models.cox_skip import CoxSkip, fitted_level
@@ -58,7 +58,7 @@ class Kemm(nn.Module):
         self.covariate = nn.Parameter(torch.randn(2, shape.covariates, dim) * 0.1)
         self.pools = GroupPooling(len(self.groups), dim, dim)
         self.group = nn.Parameter(torch.randn(len(self.groups), dim) * 0.1)
-        self.fusion = GatedPooling(dim, dim)
+        self.fusion = GroupPooling(1, dim, dim)
         self.dropout = nn.Dropout(config.dropout)
         self.output = nn.Linear(dim, logits)
         nn.init.zeros_(self.output.weight)
@@ -78,8 +78,13 @@ class Kemm(nn.Module):
     def forward(self, batch: Batch) -> Output:
         """Logits of each patient, and the vector of each modality that they were made of."""
         shown = self._shown(batch)
-        report, claims = self._report(batch, shown), self._claims(batch)
-        states = [self._asked(name, report, claims, batch, shown) for name in self.sources]
+        report, claims = self._told(batch, shown)
+        # Slides are asked last, so that what is kept of their patches for the backward pass is
+        # free again before the networks of gene sets have their gradients.
+        asked = {
+            name: self._asked(name, report, claims, batch, shown) for name in reversed(self.sources)
+        }
+        states = [asked[name] for name in self.sources]
         rest = {"report": report, "claims": claims}
         if "clinical" in self.groups:
             rest["clinical"] = self._clinical(batch).of(shown.get("clinical"))
@@ -93,7 +98,8 @@ class Kemm(nn.Module):
         tokens, group = joined(others), torch.arange(len(self.groups), device=place.device)
         belongs = tokens.mask[:, None] & (place == group[:, None])
         vectors, there = self.pools(tokens.values, belongs), belongs.any(dim=2)
-        logits = self.output(self.dropout(self.fusion(vectors + self.group, there)))
+        fused = self.fusion(vectors + self.group, there[:, None]).squeeze(1)
+        logits = self.output(self.dropout(fused))
         if self.skip is not None:
             logits = logits + self.skip(batch)[:, None] * self.skip_to
         return Output(
@@ -131,7 +137,7 @@ class Kemm(nn.Module):
         """
         if self.config.kecm != "query" or self.config.claims == "none" or batch.claims is None:
             return {}
-        report, claims = self._report(batch, {}), self._claims(batch)
+        report, claims = self._told(batch, {})
         maps: dict[str, Tensor] = {}
         for name in self.sources:
             values = self._values(name, batch)
@@ -159,22 +165,26 @@ class Kemm(nn.Module):
         drawn |= ~drawn.any(dim=1, keepdim=True)
         return dict(zip(names, drawn.unbind(dim=1), strict=True))
 
-    def _report(self, batch: Batch, shown: Mapping[str, Tensor]) -> Masked:
-        if "report" not in self.config.reads or batch.fields is None or batch.field_mask is None:
-            return self._none(batch)
-        assert self.text is not None  # noqa: S101
-        tokens = torch.addcmul(self.field, self.text(batch.fields), self.field_scale)
-        return Masked(tokens, batch.field_mask).of(shown.get("report"))
+    def _told(self, batch: Batch, shown: Mapping[str, Tensor]) -> tuple[Masked, Masked]:
+        """What the report says, and the claims; their texts pass the same layer, at once.
 
-    def _claims(self, batch: Batch) -> Masked:
-        """The claims, each token shifted by whether it marks a higher or a lower risk."""
-        if self.config.claims == "none" or batch.claims is None or batch.claim_mask is None:
-            return self._none(batch)
-        assert self.text is not None  # noqa: S101
-        assert batch.claim_direction is not None  # noqa: S101
-        direction = batch.claim_direction[:, :, None]
-        tokens = torch.addcmul(self.text(batch.claims), direction, self.direction)
-        return Masked(tokens, batch.claim_mask)
+        A claim's token is shifted by whether it marks a higher or a lower risk.
+        """
+        told = "report" in self.config.reads and batch.fields is not None
+        known = self.config.claims != "none" and batch.claims is not None
+        texts = [batch.fields if told else None, batch.claims if known else None]
+        some = [text for text in texts if text is not None]
+        if not some or self.text is None:
+            return self._none(batch), self._none(batch)
+        made = torch.split(self.text(torch.cat(some, dim=1)), [text.shape[1] for text in some], 1)
+        report = claims = None
+        if told and batch.field_mask is not None:
+            tokens = torch.addcmul(self.field, made[0], self.field_scale)
+            report = Masked(tokens, batch.field_mask).of(shown.get("report"))
+        if known and batch.claim_mask is not None and batch.claim_direction is not None:
+            tokens = torch.addcmul(made[-1], batch.claim_direction[:, :, None], self.direction)
+            claims = Masked(tokens, batch.claim_mask)
+        return report or self._none(batch), claims or self._none(batch)
 
     def _none(self, batch: Batch) -> Masked:
         values = batch.day.new_zeros((len(batch), 0, self.config.dim))

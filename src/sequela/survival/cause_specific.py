@@ -107,4 +107,5 @@ def incidence_of_steps(
         rivals = sum(others, np.zeros_like(cause))
         steps = np.pad(incidence_of_hazards(cause, rivals), ((0, 0), (1, 0)))
         found[rows] = steps[:, np.searchsorted(moments, times, side="right")]
-    return found
+    # A patient of a very high hazard: the sum of the steps may pass 1 by a rounding.
+    return np.minimum(found, 1.0)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 import numpy as np
 from jaxtyping import Float
@@ -20,11 +21,14 @@ class Answers:
         risk: Higher is worse.
         times: Days after the landmark.
         survival: Probability of being free of the event at those times.
+        rivals: By the number of each other cause of which the model tells it, the probability of
+            having had that event by those times.
     """
 
     risk: Float[np.ndarray, " case"]
     times: tuple[float, ...]
     survival: Float[np.ndarray, "case time"]
+    rivals: Mapping[int, Float[np.ndarray, "case time"]] = field(default_factory=dict)
 
 
 def half_yearly_grid(end: float) -> tuple[float, ...]:

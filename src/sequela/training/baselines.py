@@ -57,6 +57,7 @@ def train_baseline(
         **vars(fold),
         **project.fingerprints(None),
         "pixels": None,
+        "images": None,
     }
     if knowledge is not None:
         identity["knowledge"] = knowledge.fingerprint

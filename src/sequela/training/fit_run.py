@@ -11,7 +11,7 @@ import torch
 from torch import nn
 
 from sequela.progress import Advance, console
-from sequela.storage import require_space
+from sequela.storage import fingerprint, require_space
 from sequela.training import processes
 from sequela.training.checkpoint import Epoch, read_tensors, write_tensors
 from sequela.training.loading import read_ahead
@@ -56,7 +56,8 @@ def run_of(
             advance(task.settings.epochs)
         else:
             processes.by_first(lambda: keep_tokenizer(tokenizer, run))
-            fit_run(run, task, metadata, advance)
+            begun = {"initial_weights": weights_fingerprint(task.model)}
+            fit_run(run, task, {**metadata, **begun}, advance)
         processes.agreed(None)
     return run
 
@@ -111,6 +112,15 @@ def _conclude(run: Run, task: Fit) -> None:
         told = task.objective.conclude(task.model, load)
     if {name: metadata.get(name) for name in told} != told:
         write_tensors(run.checkpoint, tensors, {**metadata, **told})
+
+
+def weights_fingerprint(model: nn.Module) -> str:
+    """SHA-256 of a model's weights and buffers; before a fit, those of published encoders too."""
+    state = sorted(model.state_dict().items())
+    plain = ((name, tensor.detach().cpu().flatten().contiguous()) for name, tensor in state)
+    return fingerprint(
+        *(fingerprint(name, one.view(torch.uint8).numpy().tobytes()) for name, one in plain)
+    )
 
 
 def weight_bytes(model: nn.Module) -> int:

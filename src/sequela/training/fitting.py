@@ -174,7 +174,8 @@ def build_optimizer(model: nn.Module, settings: FitSettings) -> torch.optim.Opti
             }
             for name, group in parameter_groups(model).items()
             for decayed, parameters in _by_decay(group)
-        ]
+        ],
+        fused=True,
     )
 
 

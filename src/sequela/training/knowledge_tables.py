@@ -89,8 +89,9 @@ def report_number_table(
 def report_numbers(
     scaler: ReportScaler, reports: Sequence[StructuredReport | None]
 ) -> Float[Tensor, "patient number"]:
-    """The numbers of these reports."""
-    return torch.from_numpy(scaler.transform(reports).astype(np.float32))
+    """The numbers of these reports, less those of a report that says nothing."""
+    numbers = scaler.transform(reports) - scaler.transform([None])
+    return torch.from_numpy(numbers.astype(np.float32))
 
 
 def _owners(patients: Sequence[str], config: PatientConfig) -> list[str]:

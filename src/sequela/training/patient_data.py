@@ -31,7 +31,6 @@ from sequela.training.knowledge_tables import (
     claim_tables,
     field_tables,
     report_number_table,
-    report_numbers,
 )
 
 BATCH_FIELD: Mapping[GeneTableName, tuple[str, str]] = {
@@ -215,9 +214,6 @@ class PatientSources:
                 hint=f"it has {names}" if names else "it reads one modality alone",
             )
         hidden = _absent(config, len(patients), {without})
-        if without == "report" and self.scalers.reports is not None:
-            nobody = [None] * len(patients)
-            hidden["report_numbers"] = report_numbers(self.scalers.reports, nobody)
         bags = _NoBags(inputs.bags.width) if without == "slide" and inputs.bags else inputs.bags
         return PatientInputs(patients, {**inputs.tables, **hidden}, bags)
 
@@ -231,9 +227,9 @@ class PatientSources:
         }
         if self.knowledge is not None and "report" in read:
             kept |= field_tables(self.knowledge, patients, config)
-        if self.scalers.reports is not None and "report" in read:
-            told = self.knowledge.reports if self.knowledge else {}
-            kept |= report_number_table(told, self.scalers.reports, patients, config)
+            if self.scalers.reports is not None:
+                scaler, told = self.scalers.reports, self.knowledge.reports
+                kept |= report_number_table(told, scaler, patients, config)
         if self.knowledge is not None and config.claims != "none":
             cancers = [self.cohort.patient(patient).cancer_type for patient in patients]
             kept |= claim_tables(self.knowledge, cancers, config)
@@ -270,4 +266,6 @@ def _absent(config: PatientConfig, count: int, names: Collection[str]) -> dict[s
         values, mask, width = widths[name]
         found[values] = torch.zeros((count, *width))
         found[mask] = torch.zeros((count, width[0]), dtype=torch.bool)
+    if "report" in names:
+        found["report_numbers"] = torch.zeros((count, shape.report_numbers))
     return found

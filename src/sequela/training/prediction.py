@@ -14,11 +14,23 @@ from torch import nn
 
 from sequela.cohort.patient import Case
 from sequela.errors import DataError, UsageError
-from sequela.evaluation.predictions import SCHEMA, Predictions, Provenance, survival_column
+from sequela.evaluation.predictions import (
+    SCHEMA,
+    Predictions,
+    Provenance,
+    incidence_column,
+    survival_column,
+)
 from sequela.modalities.clinical import ClinicalScaler
 from sequela.modalities.text import TextSettings
 from sequela.models.build import ModelConfig, PatientConfig, build_model, model_config
-from sequela.models.heads import AdditiveHazardHead, BinaryHead, Head, head_from_state
+from sequela.models.heads import (
+    AdditiveHazardHead,
+    BinaryHead,
+    Head,
+    head_from_state,
+    incidence_of_rivals,
+)
 from sequela.models.removal import minus, removed
 from sequela.seal import seal, unseal
 from sequela.survival.followup import Followup
@@ -112,8 +124,12 @@ def answers_of(trained: Trained, inputs: Inputs, machine: MachineSettings) -> An
             logits.append(trained.model(batch.to(device)).logits.double().cpu())
     joined = torch.cat(logits)
     times = survival_grid(trained.head)
+    rivals = incidence_of_rivals(trained.head, joined, times)
     return Answers(
-        trained.head.risk(joined).numpy(), times, trained.head.survival(joined, times).numpy()
+        trained.head.risk(joined).numpy(),
+        times,
+        trained.head.survival(joined, times).numpy(),
+        {cause: incidence.numpy() for cause, incidence in rivals.items()},
     )
 
 
@@ -241,13 +257,18 @@ def prediction_table(
         **_known(followup),
         "risk": said.risk,
         **{survival_column(t): said.survival[:, i] for i, t in enumerate(said.times)},
+        **{
+            incidence_column(cause, t): incidence[:, i]
+            for cause, incidence in said.rivals.items()
+            for i, t in enumerate(said.times)
+        },
     }
     table = pl.DataFrame(columns).with_columns(
         [pl.lit(value).alias(name) for name, value in constants.items()]
     )
-    times = [survival_column(time) for time in said.times]
+    curves = [name for name in columns if name.startswith(("survival_", "incidence_"))]
     return table.select(
-        [pl.col(name).cast(kind) for name, kind in SCHEMA.items()] + [pl.col(t) for t in times]
+        [pl.col(name).cast(kind) for name, kind in SCHEMA.items()] + [pl.col(c) for c in curves]
     )
 
 

@@ -197,9 +197,11 @@ class Project:
 
     def fingerprints(self, tokenizer: Any) -> dict[str, str | None]:
         """What the data are, so that a run can tell when they have changed."""
+        store = self.store
         return {
             "cohort": self.cohort.fingerprint,
             "splits": self.splits.fingerprint,
-            "pixels": self.store.policy.fingerprint if self.store else None,
+            "pixels": store.policy.fingerprint if store else None,
+            "images": store.fingerprint if store else None,
             "tokenizer": tokenizer_fingerprint(tokenizer),
         }

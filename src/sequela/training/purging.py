@@ -37,6 +37,8 @@ class Purged:
         remade: What was deleted since it was made of all patients: commands make it again.
         trained: Runs whose weights have seen the patient, and cannot forget.
         left: Files that still hold one of the patient's names, and how.
+        short: Names of under six characters: they occur by chance, and were taken out of tables
+            alone.
     """
 
     rows: dict[str, int]
@@ -44,6 +46,7 @@ class Purged:
     remade: tuple[str, ...]
     trained: tuple[str, ...]
     left: tuple[str, ...]
+    short: int = 0
 
 
 def purge(cohort: Path, work: Path, patient: str) -> Purged:
@@ -74,7 +77,7 @@ def purge(cohort: Path, work: Path, patient: str) -> Purged:
     left = [f"{name} ({how})" for name, how in traces(cohort, wanted)]
     if not work.resolve().is_relative_to(cohort.resolve()):
         left += [f"{name} ({how})" for name, how in traces(work, wanted)]
-    return Purged(rows, len(paths), remade, trained, tuple(left))
+    return Purged(rows, len(paths), remade, trained, tuple(left), len(names) - len(wanted))
 
 
 def _belongings(cohort: Path, manifest: Manifest, patient: str) -> tuple[list[str], list[str]]:

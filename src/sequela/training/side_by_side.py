@@ -24,6 +24,7 @@ import torch
 from sequela.errors import InterruptedRunError, ResourceLimitError
 from sequela.progress import Advance, quiet
 from sequela.training.interruption import stop_requests
+from sequela.workers import children_of
 
 Task = TypeVar("Task")
 Result = TypeVar("Result")
@@ -64,6 +65,7 @@ def side_by_side(
     steps, stop = context.SimpleQueue(), context.Event()
     with (
         stop_requests() as asked,
+        children_of(threads),
         ProcessPoolExecutor(jobs, context, _begin, (steps, stop, threads)) as pool,
     ):
         names = [named(task) if named else "" for task in tasks]

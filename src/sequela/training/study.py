@@ -13,6 +13,7 @@ from sequela.settings import read_settings
 from sequela.storage import fingerprint
 from sequela.training.baselines import baseline_name
 from sequela.training.configuration import Configuration
+from sequela.training.ensemble import SUFFIX
 from sequela.training.pretraining import NAME as PRETRAINING
 from sequela.training.project import Project
 from sequela.training.stages import require_known
@@ -91,7 +92,9 @@ def _base_file(cohort: Path, named: Path | None) -> Path | None:
 
 
 def _require_distinct(entries: Sequence[StudyEntry]) -> None:
-    twice = [name for name, count in Counter(e.label for e in entries).items() if count > 1]
+    names = [entry.label for entry in entries]
+    names += [f"{entry.label}{SUFFIX}" for entry in entries if entry.ensemble]
+    twice = [name for name, count in Counter(names).items() if count > 1]
     if twice:
         raise UsageError(
             f"{len(twice)} name(s) stand more than once in the study",

@@ -31,12 +31,14 @@ class StudyEntry(Settings):
         name: What the tables call it; the variant if empty.
         settings: Of this entry alone: `section.key=value` each, or a mapping of sections.
         seeds: Instead of the study's.
+        ensemble: Also the mean of what its seeds predict, as a model LABEL-ensemble.
     """
 
     variant: str
     name: str = Field("", pattern=r"^[\w.+-]*$")
     settings: Lines = ()
     seeds: tuple[int, ...] | None = None
+    ensemble: bool = False
 
     @property
     def label(self) -> str:

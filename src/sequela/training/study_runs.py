@@ -12,13 +12,15 @@ import yaml
 
 from sequela.audit.sampling import sampling_verdict
 from sequela.cohort.protocol import ProtocolSettings
+from sequela.cohort.sites import shared_sites
 from sequela.errors import DataError, InterruptedRunError, SequelaError
 from sequela.evaluation.predictions import Predictions, Sampling
 from sequela.models.peer_config import PatientConfig
-from sequela.progress import Advance, stage
+from sequela.progress import Advance, console, stage
 from sequela.training.baselines import baseline_name
 from sequela.training.collection import common_provenance
 from sequela.training.configuration import ALIGNED, PREDICTED, Configuration
+from sequela.training.ensemble import SUFFIX, averaged
 from sequela.training.patient_sources import freeze_knowledge
 from sequela.training.prediction import predict
 from sequela.training.preparation import prepare
@@ -78,7 +80,9 @@ def run_study(study: Study, *, restart: bool = False) -> list[FailedRun]:
     Raises:
         InterruptedRunError: If the process was asked to stop; every run has saved its state.
     """
-    prepare(study.project)
+    prepared = prepare(study.project)
+    if study.project.configuration.split.file and (said := shared_sites(prepared.site_overlap)):
+        console.print(said, highlight=False)
     if isinstance(study.project.configuration.model, PatientConfig):
         # Once for all: runs side by side would each want to write it.
         freeze_knowledge(study.project)
@@ -146,6 +150,7 @@ def collect(study: Study) -> Predictions:
                 found.append((run.name, replace(own, table=table)))
     if not found:
         raise DataError("no run of the study has predicted anything", hint="see the errors above")
+    found += _ensembles(study, found)
     verdict = sampling_verdict(
         study.project.cohort, study.project.configuration.protocol, study.project.work
     )
@@ -156,6 +161,19 @@ def collect(study: Study) -> Predictions:
     )
     predictions.write(study.folder / "predictions.parquet")
     return predictions
+
+
+def _ensembles(
+    study: Study, found: Sequence[tuple[str, Predictions]]
+) -> list[tuple[str, Predictions]]:
+    """The mean over the seeds of each entry that asks for it."""
+    means = []
+    for label in (entry.label for entry in study.entries if entry.ensemble):
+        own = [one for _, one in found if (one.table["variant"] == label).all()]
+        if len({seed for one in own for seed in one.table["seed"].unique()}) > 1:
+            table = averaged([one.table for one in own], f"{label}{SUFFIX}")
+            means.append((f"{label}{SUFFIX}", replace(own[0], table=table)))
+    return means
 
 
 def _task(project: Project, variant: str, fold: Fold, restart: bool) -> StudyTask:

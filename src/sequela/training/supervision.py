@@ -77,7 +77,7 @@ def training(project: Project, variant: str, fold: Fold) -> Training:
         "alignment": fingerprint(aligned.checkpoint) if aligned else None,
     }
     if config.image is None:
-        identity["pixels"] = None
+        identity |= {"pixels": None, "images": None}
     inputs = case_inputs(project.selection.cases, config, sources)
     metadata = {
         **identity,
