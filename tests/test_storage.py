@@ -38,9 +38,13 @@ def test_a_full_disk_is_said_in_a_sentence(tmp_path: Path, monkeypatch: pytest.M
     assert not list(tmp_path.iterdir())
 
 
-def test_a_full_disk_is_known_by_the_words_of_polars_and_safetensors(tmp_path: Path) -> None:
+def test_a_full_disk_is_known_by_the_words_of_polars_safetensors_and_pydicom(
+    tmp_path: Path,
+) -> None:
     said = "File out of specification: underlying IO error: No space left on device (os error 28)"
-    for raised in (OSError(said), pl.exceptions.ComputeError(said), SafetensorError(said)):
+    pydicom = "With tag 7fe0,0010 got exception: [Errno 28] No space left on device\nTraceback …"
+    kinds = (OSError(said), pl.exceptions.ComputeError(said), SafetensorError(said))
+    for raised in (*kinds, OSError(pydicom)):
         with (
             pytest.raises(ResourceLimitError, match="no space left"),
             storage.atomic(tmp_path / "table"),

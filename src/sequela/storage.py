@@ -26,6 +26,7 @@ from sequela.errors import (
 _CHUNK = 1 << 20
 _OUT_OF_SPACE = {errno.ENOSPC, errno.EDQUOT}
 _OF_DISKS = {*_OUT_OF_SPACE, errno.EIO, errno.EROFS}
+_NUMBER = re.compile(r"\(os error (\d+)\)|\[Errno (\d+)\]")
 _LITTER = ".tmp" + "[0-9A-Za-z]" * 6
 _GLANCE = 0.2  # seconds; `require_free` of another process holds a lock for an instant
 _OWNER_ALONE, _OWNER_ALONE_FOLDER = 0o600, 0o700
@@ -137,13 +138,13 @@ def _refusal(number: int, what: str) -> SequelaError:
 
 
 def _disk_error(error: Exception) -> int | None:
-    """The system's number for the failure; polars and safetensors give it in words alone."""
+    """The system's number for the failure; polars, safetensors and pydicom give it in words."""
     if isinstance(error, OSError) and error.errno is not None:
         return error.errno
     if "thrift: transport error" in str(error):
         return errno.EIO  # polars, of the last part of a Parquet file
-    told = re.search(r"\(os error (\d+)\)", str(error))
-    return int(told[1]) if told else None
+    told = _NUMBER.search(str(error))
+    return int(told[1] or told[2]) if told else None
 
 
 def _temporary(path: Path) -> Path:

@@ -161,6 +161,16 @@ def test_without_a_hazard_of_its_own_a_competing_event_counts_as_censoring() -> 
     assert torch.equal(competing, head.loss(logits, followup([300, 50], [0, 0])))
 
 
+@pytest.mark.parametrize("kind", ["discrete-hazard", "piecewise-hazard", "ranking"])
+def test_survival_stays_a_probability_whatever_the_logits(kind: str) -> None:
+    state = {"kind": kind, "edges": [100.0, 250.0, 600.0], "end": 1000.0, "horizon": None}
+    state |= {"causes": [[1]], "days_an_event": [700.0], "weight": 0.2, "scale": 0.1}
+    head = head_from_state(state)
+    logits = torch.randn(2000, 4, generator=torch.manual_seed(0), dtype=torch.float64) * 8
+    survival = head.survival(logits, tuple(np.linspace(0, 1000, 21)))
+    assert survival.min() < 1e-9 and survival.min() >= 0 and survival.max() <= 1
+
+
 def test_survival_falls_from_one_and_meets_the_bins_at_their_ends() -> None:
     head, logits = DiscreteHazardHead(BINS, 1000.0), torch.randn(5, 4)
     times = (0.0, 50.0, 100.0, 175.0, 250.0, 600.0, 1000.0)

@@ -12,6 +12,7 @@ from einops import rearrange
 from jaxtyping import Float, Int
 from pydantic import Field
 from torch import Tensor
+from torch.nn import functional as F
 
 from sequela.errors import UndefinedMetricError
 from sequela.settings import Settings
@@ -78,8 +79,9 @@ def incidence_of_bins(
     bounds, days = np.asarray(bins.bounds), np.asarray(times, dtype=np.float64)
     passed = np.clip((days - bounds[:-1, None]) / np.diff(bounds)[:, None], 0.0, 1.0)
     struck = -torch.expm1(log_free[:, :, None] * torch.from_numpy(passed).to(log_free))
-    of_cause = share * (log_free.cumsum(dim=1) - log_free).exp()[:, :, None]
-    return torch.einsum("pbt,pbc->ptc", struck, of_cause)
+    entering = F.pad(log_free.cumsum(dim=1)[:, :-1], (1, 0)).exp()
+    incidence = torch.einsum("pbt,pbc->ptc", struck, share * entering[:, :, None])
+    return incidence.clamp(max=1)  # the sum may pass it by a rounding
 
 
 def require_known(bins: TimeBins, times: tuple[float, ...]) -> None:

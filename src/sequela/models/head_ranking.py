@@ -109,7 +109,9 @@ class RankingHead(BinnedHead):
         require_known(self.bins, times)
         chance = by_bin(self._log_chances(logits)[:, :-1].exp(), self.bins)
         passed = self._passed(np.asarray(times, dtype=np.float64), logits)
-        return torch.einsum("pbc,tb->ptc", chance, passed)
+        incidence: Float[Tensor, "patient time cause"]
+        incidence = torch.einsum("pbc,tb->ptc", chance, passed)
+        return incidence.clamp(max=1)  # the sum may pass it by a rounding
 
     def _log_chances(
         self, logits: Float[Tensor, "patient logit"]

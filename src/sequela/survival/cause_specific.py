@@ -29,7 +29,7 @@ def incidence_of_hazards(
     Source: Benichou & Gail 1990, with the hazards constant between the moments.
     """
     total = cause + competing
-    free_before = np.exp(total - total.cumsum(axis=1))
+    free_before = np.exp(-np.pad(total.cumsum(axis=1)[:, :-1], ((0, 0), (1, 0))))
     share = np.divide(cause, total, out=np.zeros_like(total), where=total > 0)
     incidence: Float[np.ndarray, "patient moment"]
     incidence = (free_before * -np.expm1(-total) * share).cumsum(axis=1)
