@@ -106,6 +106,13 @@ def test_a_study_of_other_models_has_no_tables_of_this_paper(evaluation: dict[st
     assert "table-survival" in names
 
 
+def test_a_study_that_left_pretraining_out_says_so(evaluation: dict[str, Any]) -> None:
+    for unaligned, said in (((), "yes"), (("lumin",), "no")):
+        asked = {**STUDY, "unaligned": list(unaligned)}
+        (table,) = (one for one in tables_of(evaluation, asked) if one.name == "table-3")
+        assert {row[0]: row[1] for row in table.rows}["Full LUMIN"] == said
+
+
 def test_a_folder_that_is_no_study_has_no_section(evaluation: dict[str, Any]) -> None:
     assert study_section(evaluation, {}) is None
     assert lumin_tables(evaluation, {}, {})

@@ -42,7 +42,7 @@ def learning_figure(epochs: Sequence[Mapping[str, Any]], name: str, run: str) ->
         axis.set_xlabel("epoch")
         axis.set_ylabel("loss")
         axis.xaxis.set_major_locator(MaxNLocator(integer=True))
-        axis.legend(loc="upper right")
+        axis.legend(loc="best")
         return inline(figure, name, _described(numbers, training, run))
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from sequela.models.baselines import BASELINES
@@ -68,7 +68,10 @@ Row = tuple[str, str, tuple[str, str, str], str]
 
 
 def lumin_tables(
-    evaluation: Mapping[str, Any], variants: Mapping[str, str], removals: Removals
+    evaluation: Mapping[str, Any],
+    variants: Mapping[str, str],
+    removals: Removals,
+    unaligned: Collection[str] = (),
 ) -> tuple[Table, ...]:
     """The paper's tables, of the rows that were run.
 
@@ -76,6 +79,7 @@ def lumin_tables(
         evaluation: `evaluation.json`.
         variants: By a model's name, where it is another than its variant's.
         removals: For the column beside the retrained ablations.
+        unaligned: Models whose encoders began without alignment, against their variant's custom.
     """
     results = {one.name: one for one in read_results(evaluation) if one.split == "test"}
     sets = read_comparisons(evaluation, list(results.values()))
@@ -83,9 +87,9 @@ def lumin_tables(
     compared = _in_order(results)
     tables = [_performance(compared, variants), _hazard_ratios(compared)]
     if "lumin" in results:
-        tables.append(_modules(results, by_auc, removals))
+        tables.append(_modules(results, by_auc, removals, unaligned))
     if {"lumin-m", "lumin-t"} & results.keys():
-        tables.append(_parts(results, by_auc, removals))
+        tables.append(_parts(results, by_auc, removals, unaligned))
     return tuple(tables)
 
 
@@ -131,10 +135,13 @@ def _hazard_ratios(results: Sequence[ModelResult]) -> Table:
 
 
 def _modules(
-    results: Mapping[str, ModelResult], by_auc: ComparisonSet | None, removals: Removals
+    results: Mapping[str, ModelResult],
+    by_auc: ComparisonSet | None,
+    removals: Removals,
+    unaligned: Collection[str],
 ) -> Table:
     rows = [
-        _ablation(results[row[0]], row, "lumin", by_auc, removals)
+        _ablation(results[row[0]], _begun(row, unaligned), "lumin", by_auc, removals)
         for row in _MODULE_ROWS
         if row[0] in results
     ]
@@ -143,7 +150,10 @@ def _modules(
 
 
 def _parts(
-    results: Mapping[str, ModelResult], by_auc: ComparisonSet | None, removals: Removals
+    results: Mapping[str, ModelResult],
+    by_auc: ComparisonSet | None,
+    removals: Removals,
+    unaligned: Collection[str],
 ) -> Table:
     groups: tuple[tuple[str, str, tuple[str, ...], tuple[str, str, str]], ...] = (
         ("lumin-m", "CM-DKE only", _CROSS_MODAL, (_YES, _PARTLY, _NO)),
@@ -155,7 +165,7 @@ def _parts(
         wanted: list[Row] = [(base, name, (whole[0], whole[1], whole[2]), "")]
         wanted += [(f"{base}-without-{part}", _PARTS[part], marks, part) for part in parts]
         rows += [
-            _ablation(results[row[0]], row, base, by_auc, removals)
+            _ablation(results[row[0]], _begun(row, unaligned), base, by_auc, removals)
             for row in wanted
             if row[0] in results
         ]
@@ -167,6 +177,12 @@ _NOTES = (
     "Each row was trained anew without what it leaves out. The last column takes the same out of "
     "the baseline's trained model instead, which asks how much that model leans on it.",
 )
+
+
+def _begun(row: Row, unaligned: Collection[str]) -> Row:
+    """The row, which says `no` to pre-training where the study left it out."""
+    name, title, (aligned, *modules), part = row
+    return name, title, (_NO if name in unaligned else aligned, modules[0], modules[1]), part
 
 
 def _ablation(

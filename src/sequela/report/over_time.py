@@ -84,8 +84,8 @@ def over_time_figure(node: Mapping[str, Any], name: str, model: str) -> str:
 
 
 def _at_least(limits: tuple[float, float], nothing: float) -> tuple[float, float]:
-    """Limits that show a hundredth about the line, so that rounding is not drawn as a course."""
-    return min(limits[0], nothing - 0.01), max(limits[1], nothing + 0.01)
+    """Limits so wide that rounding is not drawn as a course, nor ticks by two decimals alike."""
+    return min(limits[0], nothing - 0.025), max(limits[1], nothing + 0.025)
 
 
 def _draw(axis: Axes, course: Course, title: str, nothing: float) -> None:

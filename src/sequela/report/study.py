@@ -20,7 +20,7 @@ from sequela.report.study_section import tables_of
 from sequela.storage import fingerprint, write_json
 from sequela.training.baselines import baseline_name
 from sequela.training.run import Run
-from sequela.training.study import Study
+from sequela.training.study import Study, starts_aligned
 from sequela.training.study_removals import removals
 from sequela.training.study_runs import collect
 
@@ -59,6 +59,7 @@ def write_results(study: Study) -> Results:
         "entries": entries,
         "seeds": sorted({member.seed for member in study.members}),
         "folds": len(study.project.folds),
+        "unaligned": sorted({one.label for one in study.members if not starts_aligned(one)}),
         "warnings": _warnings(study),
         "evaluated": fingerprint(study.folder / "predictions.parquet", settings.model_dump_json()),
     }

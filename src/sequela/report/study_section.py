@@ -25,7 +25,11 @@ def tables_of(evaluation: Mapping[str, Any], study: Mapping[str, Any]) -> tuple[
     """
     entries: Mapping[str, str] = study["entries"]
     of_lumin = bool(MODELS & set(entries.values()))
-    papers = lumin_tables(evaluation, entries, removals_of(study)) if of_lumin else ()
+    papers = (
+        lumin_tables(evaluation, entries, removals_of(study), study.get("unaligned", ()))
+        if of_lumin
+        else ()
+    )
     if KEMMS & set(entries.values()):
         warnings = study.get("warnings") or {}
         papers = (*papers, *kemm_tables(evaluation, entries, _missing(study), warnings))
