@@ -184,7 +184,7 @@ def second_worker(files: dict[str, list[Path]], policy: PixelPolicy, rounds: int
     encoding = next(iter(files))
     ratios, shares = [], []
     for _ in range(rounds):
-        one, two = (our_cost(files[encoding] * 24, policy, count) for count in (1, 2))
+        one, two = (our_cost(files[encoding] * 20, policy, count) for count in (1, 2))
         ratios.append(one.clock / two.clock)
         shares.append(one.writer / one.worker)
     print(
@@ -265,7 +265,7 @@ def against(files: dict[str, list[Path]], policy: PixelPolicy, rounds: int) -> N
                     times[name, encoding].append(seconds)
             for way, (source, chosen, halvings) in ways.items():
                 if source == encoding:
-                    cost = our_cost(paths * 6, chosen, 1)
+                    cost = our_cost(paths * 5, chosen, 1)
                     times["ours", way].append(cost.worker + cost.writer)
                     times["decoder", way].append(decoder_seconds(paths[0], halvings))
     print(f"{HEIGHT} × {WIDTH} × {BITS} bit → {policy.size}², processor time of an image in ms")

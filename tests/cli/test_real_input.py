@@ -93,7 +93,7 @@ def imported(shared_data: Path, folder: Path, file: str, split: str, endpoint: s
     cohort = folder / name
     mapping = DOCS / f"{name}.yaml"
     source = shared_data / "survival" / file
-    answered("import", "table", source, "--out", cohort, "--mapping", mapping)
+    answered("import", "table", source, "--out", cohort, "--mapping", mapping, "--keep-ids")
     assert answered("check", cohort)["errors"] == 0
     text = CLINICAL.replace("ENDPOINT", endpoint).replace("SPLIT", split)
     (cohort / "sequela.yaml").write_text(text, encoding="utf-8")

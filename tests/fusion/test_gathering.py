@@ -47,6 +47,10 @@ def test_values_and_gradients_are_the_textbooks(
         )
     for ours, theirs in zip(*results, strict=True):
         torch.testing.assert_close(ours, theirs)
+    with torch.inference_mode():
+        torch.testing.assert_close(
+            gather(asked, given, mask, adapter, held), results[1][0].detach()
+        )
 
 
 @pytest.mark.parametrize("held", [10**6, 12])

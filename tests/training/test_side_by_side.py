@@ -76,6 +76,6 @@ def test_a_stop_reaches_every_job_and_lets_it_save() -> None:
         steps.append(count)
 
     with pytest.raises(InterruptedRunError):
-        side_by_side(wait_for_stop, [100.0, 100.0], jobs=1, threads=1, advance=stop_once)
+        side_by_side(wait_for_stop, [100.0] * 5, jobs=1, threads=1, advance=stop_once)
     assert time.monotonic() - began < 90
     assert steps == [1]

@@ -17,7 +17,7 @@ from torch import Tensor, nn
 HELD = 2**23
 """Scores held at once: 32 MiB in single precision."""
 PIECE = 2**14
-"""Adapted values whose gradients are held at once."""
+"""Adapted values whose gradients are held at once, or that are held in inference."""
 NEVER = -1e30
 """The score of what is not there: finite, so that a row without anything has no NaN."""
 
@@ -78,6 +78,8 @@ class _Gathered(torch.autograd.Function):
         chunk: int,
     ) -> Tensor:
         weights = seen = total = None
+        if weight is not None and not any(ctx.needs_input_grad):
+            chunk = min(chunk, PIECE)
         if values.shape[1] <= chunk:
             seen = _adapted(values, weight, bias)
             weights = scores_of(queries, seen, mask).softmax(dim=2)

@@ -65,7 +65,7 @@ def _read(file: io.BytesIO | io.BufferedReader, *, pixels: bool) -> Dataset:
     if _DEFLATED in start and not deflated:  # pydicom would inflate it without a bound
         raise DataError("its DICOM header is broken (no length of the file meta information)")
     if deflated:
-        file = io.BytesIO(_inflated(file.read(), pixels=pixels))
+        file = _inflated(file.read(), pixels=pixels)
     dataset = dcmread(file, force=bare, stop_before_pixels=not pixels)
     if not len(dataset):
         raise DataError("is truncated: it ends within its header or its compressed image")
@@ -92,19 +92,23 @@ def _meta_end(start: bytes) -> int:
     return _META + 12 + int(size) if tag == b"\x02\x00\x00\x00" else 0
 
 
-def _inflated(data: bytes, *, pixels: bool) -> bytes:
+def _inflated(data: bytes, *, pixels: bool) -> io.BytesIO:
     """The same file in explicit little endian; to read only the header, only its beginning."""
     end = _meta_end(data)
     meta = data[:end].replace(_DEFLATED, _PLAIN, 1)
+    body = data[end:]
     if not pixels:
         try:
-            return meta + zlib.decompressobj(-zlib.MAX_WBITS).decompress(data[end:], _HEADER_BYTES)
+            start = zlib.decompressobj(-zlib.MAX_WBITS).decompress(body, _HEADER_BYTES)
         except zlib.error:
             raise DataError("its deflated data set is broken") from None
+        return io.BytesIO(meta + start)
+    room = np.empty(end + _MOST_INFLATED, np.uint8).data  # touched only as far as needed
+    room[:end] = meta
     try:
-        room = np.empty(_MOST_INFLATED, np.uint8).data  # touched only as far as needed
-        return meta + bytes(imagecodecs.deflate_decode(data[end:], raw=True, out=room))
+        inflated = imagecodecs.deflate_decode(body, raw=True, out=room[end:])
     except imagecodecs.DeflateError:
         raise ResourceLimitError(
             f"its deflated data set is broken, or inflates beyond {_MOST_INFLATED >> 20} MiB"
         ) from None
+    return io.BytesIO(room[: end + len(inflated)])

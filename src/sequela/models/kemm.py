@@ -79,7 +79,12 @@ class Kemm(nn.Module):
         """Logits of each patient, and the vector of each modality that they were made of."""
         shown = self._shown(batch)
         report, claims = self._told(batch, shown)
-        states = [self._asked(name, report, claims, batch, shown) for name in self.sources]
+        # Slides are asked last, so that what is kept of their patches for the backward pass is
+        # free again before the networks of gene sets have their gradients.
+        asked = {
+            name: self._asked(name, report, claims, batch, shown) for name in reversed(self.sources)
+        }
+        states = [asked[name] for name in self.sources]
         rest = {"report": report, "claims": claims}
         if "clinical" in self.groups:
             rest["clinical"] = self._clinical(batch).of(shown.get("clinical"))
@@ -165,22 +170,21 @@ class Kemm(nn.Module):
 
         A claim's token is shifted by whether it marks a higher or a lower risk.
         """
-        nothing = self._none(batch)
         told = "report" in self.config.reads and batch.fields is not None
         known = self.config.claims != "none" and batch.claims is not None
         texts = [batch.fields if told else None, batch.claims if known else None]
         some = [text for text in texts if text is not None]
         if not some or self.text is None:
-            return nothing, nothing
+            return self._none(batch), self._none(batch)
         made = torch.split(self.text(torch.cat(some, dim=1)), [text.shape[1] for text in some], 1)
-        report = claims = nothing
+        report = claims = None
         if told and batch.field_mask is not None:
             tokens = torch.addcmul(self.field, made[0], self.field_scale)
             report = Masked(tokens, batch.field_mask).of(shown.get("report"))
         if known and batch.claim_mask is not None and batch.claim_direction is not None:
             tokens = torch.addcmul(made[-1], batch.claim_direction[:, :, None], self.direction)
             claims = Masked(tokens, batch.claim_mask)
-        return report, claims
+        return report or self._none(batch), claims or self._none(batch)
 
     def _none(self, batch: Batch) -> Masked:
         values = batch.day.new_zeros((len(batch), 0, self.config.dim))

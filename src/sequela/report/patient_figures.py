@@ -79,6 +79,7 @@ def bars_figure(weights: Sequence[tuple[str, float]], name: str, description: st
         axis.grid(visible=False, axis="y")
         axis.grid(visible=True, axis="x", linewidth=0.6)
         axis.spines["left"].set_visible(False)
+        axis.locator_params(axis="x", nbins=4)  # small numbers are long, and must not overlap
         axis.set_xlabel("moved the risk score by")
         told = ", ".join(f"{part} {weight:+.2f}" for part, weight in ordered[::-1])
         return inline(figure, name, f"{description}: {told}")

@@ -6,8 +6,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from matplotlib import rcParams
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.textpath import TextPath
 from matplotlib.ticker import MaxNLocator, NullFormatter, ScalarFormatter
 
 from sequela.report.estimates import Estimate
@@ -15,6 +17,7 @@ from sequela.report.names import label
 from sequela.report.svg import COLOURS, WIDTH, inline, styled
 
 _ROW, _MARGIN = 0.25, 0.75  # inches
+_GAP = 6.0  # points between a label and the axis
 _LONGEST = 22
 _RATIO = ("observed_expected",)
 _TICKS = (0.1, 0.2, 0.33, 0.5, 0.75, 1, 1.25, 1.5, 2, 3, 5, 10)
@@ -89,9 +92,9 @@ def forest_figure(divisions: Sequence[Subgroups], metric: str, neutral: float, n
         for tick, (_, estimate) in zip(axis.get_yticklabels(), rows, strict=True):
             tick.set_horizontalalignment("left")
             tick.set_color(COLOURS["muted"] if estimate is None else COLOURS["ink"])
-        # Left-aligned labels stand inside their own margin, as wide as the longest of them.
-        widest = max(len(text) for text, _ in rows)
-        axis.tick_params(axis="y", length=0, pad=5.2 * widest)
+        # Left-aligned labels stand inside their own margin, as wide as the widest of them.
+        widest = max(_width(text) for text, _ in rows)
+        axis.tick_params(axis="y", length=0, pad=widest + _GAP)
         axis.tick_params(axis="x", length=0)
         axis.grid(axis="x", linewidth=0.6)
         return inline(figure, name, _described(divisions, metric))
@@ -127,6 +130,12 @@ def _draw(axis: Axes, estimate: Estimate, place: int) -> None:
     axis.plot([estimate.value], [place], "s", color=COLOURS["series-1"], markersize=4.5)
     if axis.get_xscale() == "linear":
         axis.xaxis.set_major_locator(MaxNLocator(5))
+
+
+def _width(text: str) -> float:
+    """In points, in matplotlib's own type, which is wider than what most browsers take."""
+    drawn = TextPath((0, 0), text, size=rcParams["font.size"])
+    return float(drawn.get_extents().x1)
 
 
 def _short(name: str) -> str:

@@ -75,7 +75,9 @@ def side_by_side(
                 for task, name in zip(tasks, names, strict=True)
             ]
         told = _Told(advance, running, [])
-        while wait(futures, _POLL_SECONDS).not_done:
+        # `wait` counts a future as done only once a process has heard that it was cancelled.
+        while left := [future for future in futures if not future.done()]:
+            wait(left, _POLL_SECONDS)
             _drain(steps, told)
             if asked():
                 stop.set()
