@@ -44,6 +44,33 @@ def test_a_state_is_read_as_it_was_written(tmp_path: Path) -> None:
         assert all(torch.equal(states[1][index][name], value) for name, value in values.items())
 
 
+def test_a_state_goes_on_as_if_unbroken_whatever_the_layout_of_the_weights(tmp_path: Path) -> None:
+    """A fused step reads memory in its order and does not notice that moments have another."""
+
+    def stepped(broken: bool) -> torch.Tensor:
+        model = ToyModel()
+        model.conv = torch.nn.Conv2d(3, 5, 3).to(memory_format=torch.channels_last)
+        with torch.no_grad():
+            for parameter in model.parameters():
+                parameter.fill_(0.5)
+        optimizer = build_optimizer(model, QUICK)
+        random = torch.Generator().manual_seed(0)
+        for step in range(4):
+            if broken and step == 2:
+                write_state(tmp_path / "state", model, optimizer, Position())
+                optimizer = build_optimizer(model, QUICK)
+                read_state(tmp_path / "state", model, optimizer)
+            for parameter in model.parameters():
+                grad = torch.randn(parameter.shape, generator=random)
+                parameter.grad = torch.empty_like(parameter).copy_(grad)
+            for group in optimizer.param_groups:
+                group["lr"] = 0.01
+            optimizer.step()
+        return model.conv.weight.detach()
+
+    assert torch.equal(stepped(broken=True), stepped(broken=False))
+
+
 def test_tied_weights_are_kept(tmp_path: Path) -> None:
     weight = torch.randn(3, 3)
     write_tensors(tmp_path / "w", {"one": weight, "other": weight}, {})
