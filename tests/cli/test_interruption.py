@@ -25,11 +25,14 @@ STUDY = "cohort: cohort\nsettings: {train: {epochs: 4}}\nentries: [cox-clinical,
 COMMANDS = {
     "prepare": ("other/.lock", ("prepare", "cohort", "--work", "other", *SMALL)),
     "pretrain": ("cohort/work/runs/.pretrain.lock", ("pretrain", "cohort", *SMALL, *LONG)),
-    "train": ("cohort/work/runs/.st-r.lock", ("train", "cohort", "-v", "st-r", *SMALL, *LONG)),
+    "train": (
+        "cohort/work/runs/.lumin-without-pretraining.lock",
+        ("train", "cohort", "-v", "lumin-without-pretraining", *SMALL, *LONG),
+    ),
     "study": ("cohort/work/studies/short/.lock", ("study", "short.yaml")),
 }
 """Of each command the lock that it holds, and its words."""
-FITTED = {"pretrain": "pretrain", "train": "st-r"}
+FITTED = {"pretrain": "pretrain", "train": "lumin-without-pretraining"}
 
 
 @pytest.fixture(scope="module")

@@ -24,7 +24,7 @@ def test_the_packaged_claims_of_the_patients_cancers_are_frozen(cohort: Path) ->
     made = write_background(cancer_types(cohort), cohort / "work")
     knowledge = FrozenKnowledge.read(cohort / "work" / "knowledge.json")
     assert knowledge.claims == {"KIRC": read_pack("KIRC")}
-    assert "no pathologist has reviewed" in made.review["KIRC"]
+    assert "No pathologist has reviewed" in made.review["KIRC"]
     assert knowledge.fingerprint == made.fingerprint
 
 
