@@ -70,20 +70,29 @@ def _selection(protocol: Mapping[str, Any]) -> str:
 
 
 def _division(split: Mapping[str, Any]) -> str:
-    test, validation = split.get("test"), split.get("validation")
+    test = split.get("test")
     if test is None:
         return ""
-    seed = f" with seed {split['seed']}" if "seed" in split else ""
-    kept = f" {printed(float(test), 'percent')} of the patients were kept for the test"
+    rest = split.get("validation")
     inner = (
-        f" and {printed(float(validation), 'percent')} of the rest for validation"
-        if validation is not None
-        else ""
+        "" if not rest else f" {printed(float(rest), 'percent')} of the others were for validation."
     )
     return (
-        f"The division was drawn once{seed}:{kept}{inner}. All exams of a patient are in the same "
-        "part, and whatever is fitted, scalers and thresholds included, saw no test patient."
+        f"{_parts(split, float(test))}{inner} All exams of a patient are in the same part, and "
+        "whatever is fitted, scalers and thresholds included, saw no test patient."
     )
+
+
+def _parts(split: Mapping[str, Any], test: float) -> str:
+    if split.get("file"):
+        return f"The division was taken as published ({split['file']}); each fold was tested once."
+    seed = f" with seed {split['seed']}" if "seed" in split else ""
+    folds = split.get("folds") or 1
+    if folds > 1:
+        together = f", no {split['group']} in two of them," if split.get("group") else ""
+        return f"{folds} folds{together} were drawn once{seed}, and each was tested once."
+    kept = printed(test, "percent")
+    return f"The division was drawn once{seed}: {kept} of the patients were kept for the test."
 
 
 def _training(config: Mapping[str, Any]) -> str:
@@ -119,5 +128,6 @@ def _threshold(stated: float | None) -> str:
         )
     return (
         "The threshold of accuracy, sensitivity and specificity (Youden) and the border between "
-        "the risk groups (the median risk) come from validation patients."
+        "the risk groups (the median risk) come from validation patients; without any, what needs "
+        "them is undefined."
     )
