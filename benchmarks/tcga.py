@@ -67,7 +67,6 @@ REST = (
     "clinical-only",
     "genes-only",
     "report-only",
-    "stage-only",
     "pbk-only",
     "text-only",
 )
