@@ -12,7 +12,7 @@ from sequela.evaluation.competing import competing_risks
 from sequela.evaluation.discrimination import auc_measure
 from sequela.evaluation.metrics import metrics_of
 from sequela.evaluation.outcome import Question
-from sequela.evaluation.over_time import Watched, over_time
+from sequela.evaluation.over_time import Watched, last_common_day, over_time
 from sequela.evaluation.predictions import Predictions
 from sequela.evaluation.rows import Rows, models_of
 from sequela.evaluation.settings import EvaluationSettings
@@ -84,6 +84,24 @@ def test_influence_of_the_integrated_score_is_close_to_the_bootstraps(predicted:
     ):
         width = course[name]["high"] - course[name]["low"]
         assert width / 3.92 == pytest.approx(spread, rel=0.3)
+
+
+def test_integrals_end_where_the_first_model_of_a_table_ends(predicted: Make) -> None:
+    """One model tells all days of the grid, its twin only the earlier ones: the same score."""
+    long = predicted(patients=200, horizon=None)
+    rows = models_of([long])[0].test
+    survival = rows.survival.copy()
+    survival[:, len(rows.grid) // 2 :] = np.nan
+    short = replace(rows, survival=survival)
+    end = last_common_day([rows, short])
+    assert end == rows.grid[len(rows.grid) // 2 - 1]
+    apart: Any = over_time(rows, Question(1, None), level=0.95)
+    courses: Any = [
+        over_time(one, Question(1, None), level=0.95, until=end) for one in (rows, short)
+    ]
+    assert courses[0]["to"] == courses[1]["to"] == end < apart["to"]
+    assert courses[0]["integrated_brier"] == courses[1]["integrated_brier"]
+    assert courses[0]["integrated_brier"]["value"] != apart["integrated_brier"]["value"]
 
 
 def test_without_probabilities_there_is_an_auc_at_deciles_of_the_event_times(

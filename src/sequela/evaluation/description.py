@@ -46,8 +46,9 @@ def described(
     metrics: Mapping[str, Drawn],
     settings: EvaluationSettings,
     resampler: Resampler,
+    until: float,
 ) -> dict[str, object]:
-    """Everything about one model that `evaluation.json` holds."""
+    """Everything about one model that `evaluation.json` holds; integrals end at `until`."""
     rows = model.test
     return {
         "name": model.name,
@@ -67,7 +68,7 @@ def described(
         "spread": spread_of(model, metrics),
         **_threshold(model, question, settings.threshold),
         "concordance": _pairs(rows, question),
-        "over_time": over_time(rows, question, level=settings.level),
+        "over_time": over_time(rows, question, level=settings.level, until=until),
         "competing_risks": competing_risks(model, question, settings),
         "other_causes": other_causes(rows, question, settings, resampler),
         "risk_groups": _risk_groups(model, question, settings),

@@ -28,6 +28,7 @@ from sequela.evaluation.evidence import (
 )
 from sequela.evaluation.metrics import metrics_of
 from sequela.evaluation.outcome import Question
+from sequela.evaluation.over_time import last_common_day
 from sequela.evaluation.predictions import Predictions
 from sequela.evaluation.rows import ModelRows, models_of
 from sequela.evaluation.runs import difference_over_runs
@@ -94,7 +95,9 @@ def evaluate(
     with stage("Evaluating models", len(models)) as advance:
         for model in models:
             judged.append(_judge(model, settings, resampler))
-            entries.append(_entry(judged[-1], settings, resampler, divisions))
+            rivals = [one.test for one in models if _asked(one) == _asked(model)]
+            until = last_common_day(rivals)
+            entries.append(_entry(judged[-1], settings, resampler, divisions, until))
             advance(1)
     return Evaluation(
         {
@@ -113,15 +116,20 @@ def evaluate(
     )
 
 
+def _asked(model: ModelRows) -> tuple[str, str]:
+    return model.endpoint, model.split
+
+
 def _entry(
     one: _Judged,
     settings: EvaluationSettings,
     resampler: Resampler,
     divisions: Sequence[Division],
+    until: float,
 ) -> dict[str, object]:
     """A model's entry, every number in it with its grade and marks."""
     entry = {
-        **described(one.model, one.question, one.metrics, settings, resampler),
+        **described(one.model, one.question, one.metrics, settings, resampler, until),
         "subgroups": [
             subgroups_of(one.model.test, one.question, settings, division) for division in divisions
         ],

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -120,12 +121,15 @@ class Watched:
         return weight.sum() - self._below(weight)
 
 
-def over_time(rows: Rows, question: Question, *, level: float) -> dict[str, object]:
+def over_time(
+    rows: Rows, question: Question, *, level: float, until: float = np.inf
+) -> dict[str, object]:
     """AUC, Brier score and IPA by each day, each averaged over runs, and their integrals.
 
-    Days are those of the time grid, at most 60, up to the horizon; where no probability is stored,
-    the deciles of the event times, and no Brier score. O(n) memory: a day's influence is forgotten
-    with the next.
+    Integrals end at `until`, so that those of models which tell different days compare. Days are
+    those of the time grid, at most 60, up to the horizon; where no probability is stored, the
+    deciles of the event times, and no Brier score. O(n) memory: a day's influence is forgotten with
+    the next.
     """
     runs = [Watched.of(rows.take(mask), question.cause) for mask in rows.run_masks]
     days = _days(rows, question)
@@ -140,7 +144,7 @@ def over_time(rows: Rows, question: Question, *, level: float) -> dict[str, obje
             lists[name].append(None if number is None else number.value)
             lists[f"{name}_low"].append(None if ends is None else max(lowest, ends[0]))
             lists[f"{name}_high"].append(None if ends is None else min(1.0, ends[1]))
-        if "brier" in found:
+        if "brier" in found and day <= until:
             area = area.and_then(day, found["brier"], found["null"])
     known = any(value is not None for value in lists["auc"])
     return {
@@ -150,6 +154,16 @@ def over_time(rows: Rows, question: Question, *, level: float) -> dict[str, obje
         **_integrals(rows, area, level),
         "method": METHOD,
     }
+
+
+def last_common_day(models: Sequence[Rows]) -> float:
+    """The last day that every model tells a probability of; of those that tell none, nothing."""
+    ends = [
+        float(np.array(rows.grid)[known].max())
+        for rows in models
+        if (known := np.isfinite(rows.survival).all(axis=0)).any()
+    ]
+    return min(ends, default=np.inf)
 
 
 def _days(rows: Rows, question: Question) -> list[tuple[float, int | None]]:
