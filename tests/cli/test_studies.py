@@ -14,8 +14,11 @@ from typing import Any
 import pytest
 from spoken import speak
 
+from sequela.cli.studies import _complain_of
+from sequela.errors import SequelaError
 from sequela.storage import fingerprint
 from sequela.training import study_runs
+from sequela.training.study_runs import FailedRun
 
 STUDY = """\
 cohort: cohort
@@ -78,3 +81,17 @@ def test_a_study_file_that_cannot_be_read_is_refused_with_what_to_mend(tmp_path:
     spoken = speak("--json", "study", file)
     assert spoken.code == 2
     assert any("did you mean entries" in item for item in spoken.error["items"])
+
+
+@pytest.mark.parametrize(
+    ("codes", "exit_code"),
+    [(("data",), 3), (("data", "storage"), 4), (("limit", "data"), 7), (("diverged",), 3)],
+)
+def test_a_disk_that_refused_a_run_is_told_by_the_exit_code(
+    codes: tuple[str, ...], exit_code: int
+) -> None:
+    failed = [FailedRun(f"run-{code}", code, "why", "mend") for code in codes]
+    with pytest.raises(SequelaError) as caught:
+        _complain_of(failed)
+    assert caught.value.exit_code == exit_code
+    assert len(caught.value.items) == len(codes)

@@ -12,7 +12,7 @@ from sequela.cli.answers import answer
 from sequela.cli.number_tables import performance
 from sequela.cli.numbers import Accept
 from sequela.cli.words import DryRun, Overrides, Work
-from sequela.errors import DataError
+from sequela.errors import DataError, ResourceLimitError, StorageError
 from sequela.settings import read_settings
 from sequela.storage import owned, require_free
 from sequela.training.study_file import StudySettings
@@ -79,8 +79,11 @@ def study(
 
 
 def _complain_of(failed: list[FailedRun]) -> None:
+    """Say which runs failed; with the exit code of the disk or the limits, if one met those."""
     if failed:
-        raise DataError(
+        codes = {one.code for one in failed}
+        met = (kind for kind in (StorageError, ResourceLimitError) if kind.code in codes)
+        raise next(met, DataError)(
             f"{len(failed)} run(s) of the study failed; the tables hold the others",
             hint="mend what the runs name, and run the same command again: only they are made",
             items=tuple(f"{one.name}: {one.message} ({one.hint})" for one in failed),
