@@ -8,7 +8,14 @@ import typer
 from rich.markup import escape
 
 from sequela.cli.answers import answer
-from sequela.cli.runs import Restart, claimed, opened, require_unclaimed, tell_plan, together
+from sequela.cli.projects import (
+    Restart,
+    claimed,
+    opened,
+    require_unclaimed,
+    tell_plan,
+    together,
+)
 from sequela.cli.words import CohortFolder, Config, DryRun, Overrides, Work, next_step
 
 if TYPE_CHECKING:
