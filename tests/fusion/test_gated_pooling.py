@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import torch
 
 from sequela.fusion.gated_pooling import GatedPooling, GroupPooling
@@ -40,3 +42,21 @@ def pool_of(together: GroupPooling, place: int) -> GatedPooling:
     alone.content.bias.data, alone.gate.bias.data = bias[0, place], bias[1, place]
     alone.score.weight.data = together.score.detach()[place].T
     return alone
+
+
+def test_shares_are_the_softmax_of_the_gated_scores_token_by_token() -> None:
+    """Ilse et al., eq. 9, in plain loops; in training, without gates nothing is preferred."""
+    torch.manual_seed(0)
+    pool, tokens = GatedPooling(DIM, HIDDEN, dropout=1.0).eval(), torch.randn(1, 4, DIM)
+    scores = []
+    for token in tokens[0]:
+        content, gate = torch.tanh(pool.content(token)), torch.sigmoid(pool.gate(token))
+        parts = [pool.score.weight[0, i] * content[i] * gate[i] for i in range(HIDDEN)]
+        scores.append(sum(part.item() for part in parts))
+    total = sum(math.exp(score) for score in scores)
+    expected = torch.tensor([[math.exp(score) / total for score in scores]])
+    everything = torch.ones((1, 4), dtype=torch.bool)
+    torch.testing.assert_close(pool.weights(tokens, everything), expected)
+    assert expected.std() > 1e-3
+    even = pool.train().weights(tokens, everything)
+    torch.testing.assert_close(even, torch.full((1, 4), 0.25))

@@ -15,12 +15,14 @@ class GatedPooling(nn.Module):
     Args:
         dim: Width of the tokens.
         hidden: Width of the gate.
+        dropout: Share of units dropped in training, of the content and of its gate.
     """
 
-    def __init__(self, dim: int, hidden: int) -> None:
+    def __init__(self, dim: int, hidden: int, dropout: float = 0.0) -> None:
         super().__init__()
         self.content = nn.Linear(dim, hidden)
         self.gate = nn.Linear(dim, hidden)
+        self.dropout = nn.Dropout(dropout)
         self.score = nn.Linear(hidden, 1, bias=False)
 
     def forward(
@@ -33,7 +35,8 @@ class GatedPooling(nn.Module):
         self, tokens: Float[Tensor, "patient token dim"], mask: Bool[Tensor, "patient token"]
     ) -> Float[Tensor, "patient token"]:
         """The share of each token; zeros for a patient without tokens."""
-        gated = torch.tanh(self.content(tokens)) * torch.sigmoid(self.gate(tokens))
+        content = self.dropout(torch.tanh(self.content(tokens)))
+        gated = content * self.dropout(torch.sigmoid(self.gate(tokens)))
         scores = self.score(gated).squeeze(2).masked_fill(~mask, NEVER)
         shares: Tensor = scores.softmax(dim=1) * mask
         return shares

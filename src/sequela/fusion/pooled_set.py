@@ -24,7 +24,7 @@ class PooledSet(nn.Module):
         super().__init__()
         layer = nn.TransformerEncoderLayer(dim, heads, 2 * dim, dropout, batch_first=True)
         self.layers = nn.TransformerEncoder(layer, layers, enable_nested_tensor=False)
-        self.pool = GatedPooling(dim, dim)
+        self.pool = GatedPooling(dim, dim, dropout)
         self.out = nn.Sequential(nn.Linear(dim, dim), nn.ReLU(), nn.Dropout(dropout))
 
     def forward(self, tokens: Masked) -> Tensor:

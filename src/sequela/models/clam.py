@@ -10,7 +10,7 @@ import torch.nn.functional as F
 from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
-from sequela.fusion.gated_pooling import Bag
+from sequela.fusion.gated_pooling import GatedPooling, adapter
 from sequela.modalities.batch import Batch
 from sequela.models.output import Output
 from sequela.models.peer_config import PeerConfig
@@ -24,7 +24,7 @@ class Clam(nn.Module):
     """Gated attention; the most and the least attended patches are clusters to be told apart.
 
     The paper has a class of the bag say which classifier of patches learns. Survival has no class
-    and a model sees no outcome, so there is one classifier, and cross-entropy for its smooth SVM.
+    and a model sees no outcome, so there is one classifier. Its width is 512 and its gate's 256.
 
     Args:
         config: The widths.
@@ -33,15 +33,16 @@ class Clam(nn.Module):
 
     def __init__(self, config: PeerConfig, logits: int) -> None:
         super().__init__()
-        self.bag = Bag(config.known_shape().patch, config.dim, config.dropout)
+        self.adapter = adapter(config.known_shape().patch, config.dim, config.dropout)
+        self.pool = GatedPooling(config.dim, config.dim // 2, config.dropout)
         self.cluster = nn.Linear(config.dim, 1)
         self.output = nn.Linear(config.dim, logits)
 
     def forward(self, batch: Batch) -> Output:
         """Logits of each patient, the vector of the bag, and in training what clusters ask."""
         patches, mask = batch.measured("slide")
-        adapted = self.bag.adapter(patches)
-        weights = self.bag.pool.weights(adapted, mask)
+        adapted = self.adapter(patches)
+        weights = self.pool.weights(adapted, mask)
         vector = torch.einsum("pn,pnd->pd", weights, adapted)
         penalty = _WEIGHT * self.apart(adapted, weights, mask) if self.training else None
         there = {"slide": mask.any(dim=1)}
@@ -53,16 +54,19 @@ class Clam(nn.Module):
         weights: Float[Tensor, "patient patch"],
         mask: Bool[Tensor, "patient patch"],
     ) -> Float[Tensor, ""]:
-        """Cross-entropy of the clusters: up to 8 patches, at most half of a bag, from each end."""
-        count = (mask.sum(dim=1, keepdim=True) // 2).clamp(max=_MOST)
+        """How badly the clusters are told apart: the mean over bags of more than one patch.
+
+        A bag's loss is the mean over 8 patches from each end of its attention, or over half of a
+        bag of fewer than 16, which the paper does not have. Each asks for the smooth top-1 SVM
+        loss, temperature and margin 1, which for two classes is a softplus (Berrada et al., ICLR
+        2018).
+        """
+        size = mask.sum(dim=1, keepdim=True)
+        count = (size // 2).clamp(max=_MOST)
         order = weights.detach().masked_fill(~mask, -1.0).argsort(dim=1, descending=True)
         place = torch.arange(order.shape[1], device=order.device)
-        first = place < count
-        last = (place >= mask.sum(dim=1, keepdim=True) - count) & (place < mask.sum(1)[:, None])
+        first, last = place < count, (place >= size - count) & (place < size)
         scores: Tensor = self.cluster(adapted).squeeze(2).gather(1, order)
-        chosen = first | last
-        if not bool(chosen.any()):
-            return torch.zeros((), device=scores.device)
-        asked = first[chosen].to(scores)
-        loss: Tensor = F.binary_cross_entropy_with_logits(scores[chosen], asked)
-        return loss
+        wrong = F.softplus(1 - torch.where(first, scores, -scores)) * (first | last)
+        bags = wrong.sum(dim=1) / (2 * count[:, 0]).clamp(min=1)
+        return bags.sum() / (count > 0).sum().clamp(min=1)
