@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 
 import torch
@@ -17,11 +18,21 @@ def exact(attention: NystromAttention, tokens: Tensor) -> Tensor:
         attention.project(tokens), "n (k h w) -> k h n w", k=3, h=attention.heads
     )
     shares = (query @ key.transpose(1, 2) / math.sqrt(query.shape[2])).softmax(dim=2)
-    gathered = rearrange(shares @ value, "h n w -> n (h w)")
+    gathered = shares @ value
     if attention.local is not None:
-        gathered = gathered + attention.local(rearrange(value, "h n w -> (h w) n")).T
-    joined: Tensor = attention.out(gathered)
+        gathered = gathered + along(value, attention.local.weight)
+    joined: Tensor = attention.out(rearrange(gathered, "h n w -> n (h w)"))
     return joined
+
+
+def along(value: Tensor, kernels: Tensor) -> Tensor:
+    """Each head's kernel of 33 over all of its channels, token by token."""
+    found = torch.zeros_like(value)
+    for head, token in itertools.product(range(len(value)), range(value.shape[1])):
+        for step in range(-16, 17):
+            if 0 <= token + step < value.shape[1]:
+                found[head, token] += kernels[head, 0, 16 + step, 0] * value[head, token + step]
+    return found
 
 
 def test_with_as_many_landmarks_as_tokens_it_is_exact() -> None:

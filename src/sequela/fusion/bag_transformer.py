@@ -25,11 +25,12 @@ class BagTransformer(nn.Module):
         dim: Width of the tokens.
         heads: Attention heads.
         dropout: Share of what attention gathers that is dropped in training.
+        spread: Deviation of the class token before training.
     """
 
-    def __init__(self, dim: int, heads: int, dropout: float) -> None:
+    def __init__(self, dim: int, heads: int, dropout: float, spread: float = 1.0) -> None:
         super().__init__()
-        self.summary = nn.Parameter(torch.randn(dim) * 0.02)
+        self.summary = nn.Parameter(torch.randn(dim) * spread)
         self.norms = nn.ModuleList(nn.LayerNorm(dim) for _ in range(3))
         self.attentions = nn.ModuleList(NystromAttention(dim, heads, dim // 2) for _ in range(2))
         self.places = nn.ModuleList(

@@ -20,13 +20,14 @@ class NystromAttention(nn.Module):
     """softmax(Q K̃ᵀ) (softmax(Q̃ K̃ᵀ))⁺ softmax(Q̃ Kᵀ) V (eq. 13), with a convolution of the values.
 
     A landmark is the mean of a stretch of the bag (eq. 12), so the order of tokens tells. With as
-    many landmarks as tokens it is exact.
+    many landmarks as tokens it is exact. Where stretches cannot be of one length, some are a token
+    longer; published code puts zeros before the bag, which are then looked at.
 
     Args:
         dim: Width of the tokens.
         heads: Attention heads.
         landmarks: How many there are, at most one a token.
-        local: Whether the depthwise convolution of the values along the bag is added.
+        local: Whether a convolution of the values along the bag is added, one kernel a head.
         iterations: Of the pseudo-inverse.
     """
 
@@ -43,7 +44,9 @@ class NystromAttention(nn.Module):
         self.heads, self.landmarks, self.iterations = heads, landmarks, iterations
         self.project = nn.Linear(dim, 3 * dim, bias=False)
         self.local = (
-            nn.Conv1d(dim, dim, _KERNEL, padding=_KERNEL // 2, groups=dim, bias=False)
+            nn.Conv2d(
+                heads, heads, (_KERNEL, 1), padding=(_KERNEL // 2, 0), groups=heads, bias=False
+            )
             if local
             else None
         )
@@ -60,11 +63,10 @@ class NystromAttention(nn.Module):
         among = (of_queries @ of_keys.transpose(1, 2)).softmax(dim=2)
         middle = pseudo_inverse(among, self.iterations)
         right = (of_queries @ key.transpose(1, 2)).softmax(dim=2)
-        gathered = rearrange(left @ (middle @ (right @ value)), "h n w -> n (h w)")
+        gathered = left @ (middle @ (right @ value))
         if self.local is not None:
-            along = rearrange(value, "h n w -> (h w) n")
-            gathered = gathered + self.local(along).T
-        joined: Tensor = self.out(gathered)
+            gathered = gathered + self.local(value)
+        joined: Tensor = self.out(rearrange(gathered, "h n w -> n (h w)"))
         return joined
 
     def _landmarks(self, tokens: Float[Tensor, "head token width"]) -> Tensor:
@@ -79,7 +81,10 @@ class NystromAttention(nn.Module):
 def pseudo_inverse(
     matrix: Float[Tensor, "head landmark landmark"], iterations: int
 ) -> Float[Tensor, "head landmark landmark"]:
-    """The Moore-Penrose inverse by an iteration of third order (Xiong et al., eq. 11)."""
+    """The Moore-Penrose inverse by an iteration of third order (Xiong et al., eq. 11).
+
+    Each head starts from its own norms, where published code starts all from the largest.
+    """
     one = torch.eye(matrix.shape[1], dtype=matrix.dtype, device=matrix.device)
     rows, columns = matrix.abs().sum(dim=2).amax(dim=1), matrix.abs().sum(dim=1).amax(dim=1)
     found = matrix.transpose(1, 2) / (rows * columns)[:, None, None]

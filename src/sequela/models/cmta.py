@@ -18,6 +18,8 @@ from sequela.models.gene_tokens import GeneTokens
 from sequela.models.output import Output
 from sequela.models.peer_config import PeerConfig
 
+_SPREAD = 1e-6
+
 
 class Cmta(nn.Module):
     """Two encoders, attention each way, two decoders (eqs. 3-9); encoded and decoded averaged.
@@ -35,8 +37,8 @@ class Cmta(nn.Module):
         dim, heads, dropout = config.dim, config.heads, config.dropout
         self.patches = adapter(config.known_shape().patch, dim, dropout)
         self.genes = GeneTokens(config)
-        self.slide_encoder = BagTransformer(dim, heads, dropout)
-        self.slide_decoder = BagTransformer(dim, heads, dropout)
+        self.slide_encoder = BagTransformer(dim, heads, dropout, _SPREAD)
+        self.slide_decoder = BagTransformer(dim, heads, dropout, _SPREAD)
         self.gene_encoder = SetEncoder(dim, heads, dropout)
         self.gene_decoder = SetEncoder(dim, heads, dropout)
         self.slide_in_genes = CoAttention(dim)
@@ -72,7 +74,7 @@ class SetEncoder(nn.Module):
 
     def __init__(self, dim: int, heads: int, dropout: float) -> None:
         super().__init__()
-        self.summary = nn.Parameter(torch.randn(dim) * 0.02)
+        self.summary = nn.Parameter(torch.randn(dim) * _SPREAD)
         self.norms = nn.ModuleList(nn.LayerNorm(dim) for _ in range(3))
         self.attentions = nn.ModuleList(
             nn.MultiheadAttention(dim, heads, dropout, batch_first=True) for _ in range(2)

@@ -15,6 +15,8 @@ from sequela.models.peer_config import PeerConfig
 class TransMil(nn.Module):
     """Correlated patches: approximate self-attention, and a place in a square for each.
 
+    The paper's width is 512, and its code drops a tenth of what attention gathers.
+
     Args:
         config: The widths.
         logits: How many numbers the head asks for.
@@ -22,7 +24,7 @@ class TransMil(nn.Module):
 
     def __init__(self, config: PeerConfig, logits: int) -> None:
         super().__init__()
-        self.patches = adapter(config.known_shape().patch, config.dim, config.dropout)
+        self.patches = adapter(config.known_shape().patch, config.dim, 0.0)
         self.bag = BagTransformer(config.dim, config.heads, config.dropout)
         self.output = nn.Linear(config.dim, logits)
 
