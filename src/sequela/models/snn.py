@@ -12,7 +12,10 @@ from sequela.models.peer_config import PeerConfig
 
 
 class Snn(nn.Module):
-    """Two self-normalising layers of the genes in a row, as rivals of slides use them.
+    """Two self-normalising layers of the genes in a row.
+
+    The paper leaves the depth open. Code of the rivals of slides has ELU for SELU, and four layers
+    where genes stand alone.
 
     Args:
         config: Which tables are read, and the width.
@@ -32,8 +35,8 @@ class Snn(nn.Module):
         return Output(self.output(vector), {"genes": vector}, {"genes": there})
 
 
-def gene_network(config: PeerConfig) -> nn.Sequential:
+def gene_network(config: PeerConfig, activation: type[nn.Module] = nn.SELU) -> nn.Sequential:
     """The network of the genes in a row."""
     shape = config.known_shape()
     genes = sum(shape.genes[name] for name in config.gene_tables)
-    return self_normalising((genes, config.dim, config.dim), config.dropout)
+    return self_normalising((genes, config.dim, config.dim), config.dropout, activation)

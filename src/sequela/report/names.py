@@ -44,7 +44,7 @@ LABELS = {
     "kemm-4-bins": "KEMM, 4-bin likelihood",
     "kemm-ranking": "KEMM, ranking head",
     "kemm-without-skip": "KEMM without its straight way",
-    "porpoise": "PORPOISE-style",
+    "porpoise": "PORPOISE",
     "mcat": "MCAT",
     "motcat": "MOTCat-style",
     "cmta": "CMTA",
