@@ -57,9 +57,46 @@ def test_a_loose_plan_satisfies_its_own_optimality_and_tightens_with_its_weight(
     assert far[0] > far[1] > far[2]
 
 
-def test_shares_of_a_query_sum_to_one_over_what_is_there() -> None:
+def test_what_a_strict_plan_takes_for_a_query_sums_to_one_over_what_is_there() -> None:
     torch.manual_seed(0)
     queries = Masked(torch.randn(2, 3, 4), ROWS)
-    shares = TransportAttention().weights(queries, Masked(torch.randn(2, 5, 4), COLUMNS))
-    torch.testing.assert_close(shares.sum(dim=2), ROWS.float())
-    assert (shares[1, :, 4] == 0).all()
+    strict = TransportAttention(marginals=math.inf, iterations=300)
+    taken = strict.weights(queries, Masked(torch.randn(2, 5, 4), COLUMNS))
+    torch.testing.assert_close(taken.sum(dim=2), ROWS.float())
+    assert (taken[1, :, 4] == 0).all()
+
+
+def test_queries_gather_what_the_published_plan_moves_to_them() -> None:
+    """Scaling in turn by powers, until nothing moves, of one bag and its gene sets (NumPy)."""
+    torch.manual_seed(0)
+    genes, patches = torch.randn(6, 8), 3 * torch.relu(torch.randn(30, 8))
+    raised = [
+        (one - one.min(dim=1, keepdim=True).values).double().numpy() for one in (patches, genes)
+    ]
+    cost = ((raised[0][:, None] - raised[1][None]) ** 2).sum(axis=2)
+    kernel = np.exp(-cost / cost.max() / 0.1)
+    power = 0.5 / (0.5 + 0.1)
+    of_patches, of_genes = np.ones(30) / 30, np.ones(6) / 6
+    for _ in range(1000):
+        of_patches = (1 / 30 / (kernel @ of_genes)) ** power
+        of_genes = (1 / 6 / (kernel.T @ of_patches)) ** power
+    flow = of_patches[:, None] * kernel * of_genes
+    queries, values = (
+        Masked(one[None], torch.ones((1, len(one)), dtype=torch.bool)) for one in (genes, patches)
+    )
+    gathered = TransportAttention()(queries, values).values[0]
+    expected = torch.tensor(flow.T @ patches.double().numpy() * 6).float()
+    torch.testing.assert_close(gathered, expected, rtol=1e-3, atol=1e-5)
+    assert flow.sum(axis=0).std() > 1e-3  # queries differ in how much reaches them
+
+
+def test_the_plan_is_not_differentiated_and_what_it_gathers_is() -> None:
+    torch.manual_seed(0)
+    genes, patches = (torch.randn(1, count, 4, requires_grad=True) for count in (3, 5))
+    tokens = (Masked(genes, ROWS[:1]), Masked(patches, COLUMNS[:1]))
+    attention = TransportAttention()
+    attention(*tokens).values.sum().backward()
+    assert genes.grad is None
+    assert patches.grad is not None
+    moved = attention.weights(*tokens).detach().sum(dim=1)[0]
+    torch.testing.assert_close(patches.grad[0], moved[:, None].expand(5, 4))

@@ -10,16 +10,19 @@ from torch import Tensor, nn
 
 from sequela.fusion.kecm import Masked
 
-_ENTROPY, _MARGINALS, _ITERATIONS = 0.05, 0.5, 20
+_ENTROPY, _MARGINALS, _ITERATIONS = 0.1, 0.5, 20
+"""The first two are the published code's (0.05 for two of its five cohorts); after 20 iterations
+a plan is within a thousandth of where it ends."""
 
 
 class TransportAttention(nn.Module):
     """What each query gathers of the values under the plan (Xu and Chen, ICCV 2023, eqs. 4-8).
 
-    The cost is the squared distance, by the largest of a patient. The plan is not differentiated:
-    gradients pass through what it gathers. A query's row is divided by its mass, so that what it
-    gathers is a mean whatever the number of queries. Micro-batches of patches, the paper's way to
-    afford the plan, are left out: the plan is of the whole bag.
+    The cost is the squared distance of tokens above their own least channel, by the largest of a
+    patient. The plan is not differentiated: gradients pass through what it gathers. It is
+    multiplied by the number of queries, so that hundreds of them do not gather next to nothing;
+    the paper has six, and gathers a sixth of ours. Micro-batches of patches, its way to afford the
+    plan, are left out: the plan is of the whole bag.
 
     Args:
         entropy: How smooth the plan is.
@@ -44,14 +47,19 @@ class TransportAttention(nn.Module):
         return Masked(shares @ values.values, queries.mask & there)
 
     def weights(self, queries: Masked, values: Masked) -> Float[Tensor, "patient query value"]:
-        """Each query's share of each value: the plan, a row divided by its mass."""
+        """What each query takes of each value: the plan, times the number of queries."""
         both = queries.mask[:, :, None] & values.mask[:, None]
-        cost = torch.cdist(queries.values, values.values).square() * both
+        cost = torch.cdist(_risen(queries), _risen(values)).square() * both
         cost = cost / cost.amax(dim=(1, 2), keepdim=True).clamp(min=1e-12)
         plan = transport(
             cost, queries.mask, values.mask, self.entropy, self.marginals, self.iterations
         )
-        return plan / plan.sum(dim=2, keepdim=True).clamp(min=1e-30)
+        return plan * queries.mask.sum(dim=1)[:, None, None]
+
+
+def _risen(tokens: Masked) -> Float[Tensor, "patient token dim"]:
+    """Each token above its least channel."""
+    return tokens.values - tokens.values.amin(dim=2, keepdim=True)
 
 
 def transport(
