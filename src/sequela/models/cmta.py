@@ -43,7 +43,9 @@ class Cmta(nn.Module):
         self.gene_decoder = SetEncoder(dim, heads, dropout)
         self.slide_in_genes = CoAttention(dim)
         self.genes_in_slide = CoAttention(dim)
-        self.fusion = nn.Sequential(nn.Linear(2 * dim, dim), nn.ReLU(), nn.Dropout(dropout))
+        self.fusion = nn.Sequential(
+            nn.Linear(2 * dim, dim), nn.ReLU(), nn.Linear(dim, dim), nn.ReLU()
+        )
         self.output = nn.Linear(dim, logits)
 
     def forward(self, batch: Batch) -> Output:
