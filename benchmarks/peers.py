@@ -105,10 +105,11 @@ class Loop(nn.Module):
         self.networks = nn.ModuleList(
             nn.Sequential(
                 nn.Linear(len(columns), hidden),
-                nn.SELU(),
+                nn.ELU(),
                 nn.AlphaDropout(dropout),
                 nn.Linear(hidden, dim),
-                nn.SELU(),
+                nn.ELU(),
+                nn.AlphaDropout(dropout),
             )
             for columns in packed.membership.genes
         )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -24,6 +25,7 @@ class Loop(nn.Module):
 
     def __init__(self, packed: PathwayEncoder) -> None:
         super().__init__()
+        self.activation = nn.ELU() if packed.rival else nn.SELU()
         self.columns = packed.membership.genes
         self.first, self.second = nn.ModuleList(), nn.ModuleList()
         rows = [row for block in packed.first for row in block]
@@ -40,7 +42,7 @@ class Loop(nn.Module):
     def forward(self, genes: Tensor) -> Tensor:
         return torch.stack(
             [
-                F.selu(second(F.selu(first(genes[:, list(columns)]))))
+                self.activation(second(self.activation(first(genes[:, list(columns)]))))
                 for columns, first, second in zip(
                     self.columns, self.first, self.second, strict=True
                 )
@@ -49,13 +51,15 @@ class Loop(nn.Module):
         )
 
 
-def packed(dropout: float = 0.0) -> PathwayEncoder:
+def packed(dropout: float = 0.0, rival: bool = False) -> PathwayEncoder:
     torch.manual_seed(0)
-    return PathwayEncoder(Membership.of(SETS, GENES), len(GENES), hidden=6, dim=5, dropout=dropout)
+    sets = Membership.of(SETS, GENES)
+    return PathwayEncoder(sets, len(GENES), hidden=6, dim=5, dropout=dropout, rival=rival)
 
 
-def test_it_equals_the_loop_in_values_and_gradients() -> None:
-    encoder = packed()
+@pytest.mark.parametrize("rival", [False, True])
+def test_it_equals_the_loop_in_values_and_gradients(rival: bool) -> None:
+    encoder = packed(rival=rival)
     nn.init.normal_(encoder.first_bias)
     loop = Loop(encoder)
     genes = torch.randn(4, 30)
@@ -98,6 +102,15 @@ def test_a_set_is_there_if_one_of_its_genes_was_measured_and_others_do_not_matte
     assert named == {"one": False, "small": True, "alike": False, "middle": False, "large": False}
     other = torch.where(mask, genes, 7.0)
     torch.testing.assert_close(encoder(other, mask)[0], vectors)
+
+
+def test_units_of_the_vectors_are_dropped_for_rivals_alone() -> None:
+    for rival in (False, True):
+        encoder = packed(dropout=0.25, rival=rival)
+        genes = torch.randn(400, 30)
+        vectors, _ = encoder.train()(genes, torch.ones(400, 30, dtype=torch.bool))
+        share = float((vectors == vectors.min()).double().mean())
+        assert share == pytest.approx(0.25 if rival else 0.0, abs=0.02)
 
 
 def test_a_patient_alone_equals_the_patient_in_a_batch() -> None:

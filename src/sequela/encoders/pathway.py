@@ -58,6 +58,8 @@ class Membership:
 class PathwayEncoder(nn.Module):
     """Linear-SELU-Linear-SELU of each set's genes, all sets at once.
 
+    Rivals of KEMM publish ELU in its place, and drop units of the vectors too.
+
     The weights of all sets stand in a few tensors, so that a step is a few operations and an
     optimiser has a few tensors to go through. Sets are padded within blocks of about one size.
 
@@ -67,12 +69,21 @@ class PathwayEncoder(nn.Module):
         hidden: Width between the two layers.
         dim: Width of the vectors.
         dropout: Share of hidden units dropped in training, by alpha dropout.
+        rival: Whether it is drawn as rivals do.
     """
 
     def __init__(
-        self, membership: Membership, genes: int, hidden: int, dim: int, dropout: float
+        self,
+        membership: Membership,
+        genes: int,
+        hidden: int,
+        dim: int,
+        dropout: float,
+        *,
+        rival: bool = False,
     ) -> None:
         super().__init__()
+        self.rival, self.activation = rival, F.elu if rival else F.selu
         self.membership, self.dropout, self.hidden = membership, dropout, hidden
         self.blocks = membership.blocks()
         count = len(membership.sets)
@@ -126,11 +137,16 @@ class PathwayEncoder(nn.Module):
             part.view(patients, *weight.shape[:2]).transpose(0, 1) @ weight
             for part, weight in zip(parts, self.first, strict=True)
         ]
-        state = F.selu(torch.cat(hidden) + self.first_bias[:, None])
+        state = self._dropped(self.activation(torch.cat(hidden) + self.first_bias[:, None]))
+        out = self.activation(torch.baddbmm(self.second_bias[:, None], state, self.second))
+        return (self._dropped(out) if self.rival else out).transpose(0, 1), there
+
+    def _dropped(
+        self, state: Float[Tensor, "pathway patient width"]
+    ) -> Float[Tensor, "pathway patient width"]:
         if self.training and self.dropout:
-            state = alpha_dropout(state, self.dropout)
-        out = F.selu(torch.baddbmm(self.second_bias[:, None], state, self.second))
-        return out.transpose(0, 1), there
+            return alpha_dropout(state, self.dropout)
+        return state
 
 
 def alpha_dropout(state: Float[Tensor, "*axis"], share: float) -> Float[Tensor, "*axis"]:

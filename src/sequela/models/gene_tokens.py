@@ -13,7 +13,10 @@ from sequela.models.peer_config import PeerConfig
 
 
 class GeneTokens(nn.Module):
-    """A self-normalising network a gene set and table, their tokens in a row.
+    """A network a gene set and table, their tokens in a row.
+
+    Two layers of ELU and alpha dropout, as MCAT, MOTCat, CMTA, SurvPath and MMP publish them; their
+    weights begin as a self-normalising network's.
 
     Args:
         config: Which tables are read, and the widths.
@@ -30,6 +33,7 @@ class GeneTokens(nn.Module):
                     config.hidden,
                     config.dim,
                     config.dropout,
+                    rival=True,
                 )
                 for name in config.gene_tables
             }
