@@ -15,6 +15,9 @@ from sequela.fusion.kecm import Masked
 class CoAttention(nn.Module):
     """softmax(Q Kᵀ / √d) V over several heads (Chen et al., ICCV 2021, eq. 3: one head).
 
+    The code of MCAT and CMTA has biases and one more linear layer, which is folded into the values
+    where there is one head; the equation has neither.
+
     Args:
         dim: Width of queries and values.
         heads: How many ways to look.

@@ -16,18 +16,19 @@ a plan is within a thousandth of where it ends."""
 
 
 class TransportAttention(nn.Module):
-    """What each query gathers of the values under the plan (Xu and Chen, ICCV 2023, eqs. 4-8).
+    """What each query gathers of the values under the plan.
 
     The cost is the squared distance of tokens above their own least channel, by the largest of a
-    patient. The plan is not differentiated: gradients pass through what it gathers. It is
-    multiplied by the number of queries, so that hundreds of them do not gather next to nothing;
-    the paper has six, and gathers a sixth of ours. Micro-batches of patches, its way to afford the
-    plan, are left out: the plan is of the whole bag.
+    patient. The plan is not differentiated: gradients pass through what it gathers.
 
     Args:
         entropy: How smooth the plan is.
         marginals: How strictly uniform its marginals are; infinity for exactly.
         iterations: Sinkhorn's.
+
+    Source: Xu and Chen, ICCV 2023, eqs. 4-8, and their code. Departures: the plan is of the whole
+    bag, for which micro-batches of patches are the paper's stand-in; and it is multiplied by the
+    number of queries, so that hundreds do not gather next to nothing (the paper has six).
     """
 
     def __init__(

@@ -16,6 +16,9 @@ class Abmil(nn.Module):
     Args:
         config: What is read, and the width.
         logits: How many numbers the head asks for.
+
+    Source: Ilse et al., ICML 2018, eqs. 7 and 9; their code for the gate's biases. Departures: one
+    layer of given features for a network of pixels, and one width (theirs: 500, and 128 the gate).
     """
 
     def __init__(self, config: PeerConfig, logits: int) -> None:

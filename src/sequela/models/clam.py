@@ -23,12 +23,13 @@ _WEIGHT = 0.3 / 0.7
 class Clam(nn.Module):
     """Gated attention; the most and the least attended patches are clusters to be told apart.
 
-    The paper has a class of the bag say which classifier of patches learns. Survival has no class
-    and a model sees no outcome, so there is one classifier. Its width is 512 and its gate's 256.
-
     Args:
         config: The widths.
         logits: How many numbers the head asks for.
+
+    Source: Lu et al., 2021, "Methods", and their code. Departures: there, a bag's class says which
+    classifier of patches learns; survival has none, and a model sees no outcome, so there is one.
+    Bags of fewer than 16 patches are halved. The width there is 512.
     """
 
     def __init__(self, config: PeerConfig, logits: int) -> None:
@@ -56,10 +57,9 @@ class Clam(nn.Module):
     ) -> Float[Tensor, ""]:
         """How badly the clusters are told apart: the mean over bags of more than one patch.
 
-        A bag's loss is the mean over 8 patches from each end of its attention, or over half of a
-        bag of fewer than 16, which the paper does not have. Each asks for the smooth top-1 SVM
-        loss, temperature and margin 1, which for two classes is a softplus (Berrada et al., ICLR
-        2018).
+        A bag's loss is the mean over 8 patches from each end of its attention of the smooth top-1
+        SVM loss, temperature and margin 1, which for two classes is a softplus (Berrada et al.,
+        ICLR 2018).
         """
         size = mask.sum(dim=1, keepdim=True)
         count = (size // 2).clamp(max=_MOST)

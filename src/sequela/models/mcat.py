@@ -26,6 +26,9 @@ class Mcat(nn.Module):
         config: Which tables are read, and the widths.
         logits: How many numbers the head asks for.
         attention: Of gene sets over patches: takes queries and values.
+
+    Source: Chen et al., ICCV 2021, eqs. 3, 5-7, and their code for sizes. Departures: the cohort's
+    gene sets for the paper's six; a linear layer less (see `CoAttention`).
     """
 
     def __init__(self, config: PeerConfig, logits: int, attention: nn.Module) -> None:

@@ -42,7 +42,9 @@ _READS: Mapping[Design, tuple[Modality, ...]] = MappingProxyType(
 class PeerConfig(SeenOnce):
     """A published model of slides, genes or reports, on the batch and under the head of the rest.
 
-    A patient who lacks a modality that the cohort has is not refused: its vector is zeros.
+    Head, loss, optimiser and dropout are those of the study, the same for all; each file says where
+    its drawing departs from the paper's. A patient who lacks a modality that the cohort has is not
+    refused: its vector is zeros.
 
     Attributes:
         design: Which paper's.

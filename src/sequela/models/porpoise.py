@@ -24,12 +24,13 @@ _DROPPED = 0.1
 class Porpoise(nn.Module):
     """Attention MIL of patches and a network of genes, in a Kronecker product.
 
-    As in the published code: patches twice as wide as their vector, ELU in the network of genes,
-    and a way round the product. Its L1 penalty on weights is left out.
-
     Args:
         config: Which tables are read, and the widths.
         logits: How many numbers the head asks for.
+
+    Source: Chen et al., Cancer Cell 2022, and their code: patches twice as wide as the slide's
+    vector, ELU in the network of genes, a way round the product. Departures: no L1 penalty on
+    weights, which begin otherwise.
     """
 
     def __init__(self, config: PeerConfig, logits: int) -> None:
@@ -58,13 +59,13 @@ class Porpoise(nn.Module):
 class Kronecker(nn.Module):
     """[o₁; 1] ⊗ [o₂; 1], each o a layer of z h, and each h behind a gate z of both.
 
-    Chen et al., TMI 2022, eqs. 5, 6; the layer between gate and product, and the way of both
-    vectors round it, are the code's.
-
     Args:
         dim: Width of both vectors, and of what comes out.
         width: Of both in the product.
         dropout: Share of units dropped in training.
+
+    Source: Chen et al., TMI 2022, eqs. 5, 6; PORPOISE's code for the layer between gate and product
+    and for the way of both vectors round it.
     """
 
     def __init__(self, dim: int, width: int, dropout: float) -> None:

@@ -14,12 +14,13 @@ from sequela.models.peer_config import PeerConfig
 class Snn(nn.Module):
     """Two self-normalising layers of the genes in a row.
 
-    The paper leaves the depth open. Code of the rivals of slides has ELU for SELU, and four layers
-    where genes stand alone.
-
     Args:
         config: Which tables are read, and the width.
         logits: How many numbers the head asks for.
+
+    Source: Klambauer et al., NeurIPS 2017, eq. 2 and alpha dropout; the depth is open there, and
+    two is PORPOISE's. Departures from what survival papers call SNN: their code has ELU for SELU,
+    which keeps no variance, and four layers where genes stand alone.
     """
 
     def __init__(self, config: PeerConfig, logits: int) -> None:

@@ -15,11 +15,13 @@ from sequela.models.peer_config import PeerConfig
 class TransMil(nn.Module):
     """Correlated patches: approximate self-attention, and a place in a square for each.
 
-    The paper's width is 512, and its code drops a tenth of what attention gathers.
-
     Args:
         config: The widths.
         logits: How many numbers the head asks for.
+
+    Source: Shao et al., NeurIPS 2021, algorithms 1 and 2, and their code. Departures: stretches of
+    landmarks (see `NystromAttention`); the width there is 512, and a tenth of what attention
+    gathers is dropped.
     """
 
     def __init__(self, config: PeerConfig, logits: int) -> None:
