@@ -195,9 +195,9 @@ def test_tokens_are_what_passed_the_feed_forward_and_nothing_goes_round_it(desig
     """As published; with a residual way, patients would still differ."""
     model, batch = network(design), patients()
     assert isinstance(model, SurvPath | Mmp)
-    last = model.feed[4]
-    assert isinstance(last, nn.Linear)
-    nn.init.zeros_(last.weight)
+    last = model.feed.second if isinstance(model, Mmp) else model.feed[4].weight
+    assert isinstance(last, nn.Parameter)
+    nn.init.zeros_(last)
     whole = batch.patch_mask.any(dim=1) & batch.gene_mask.any(dim=1)
     logits = outputs(model, batch).logits[whole]
     torch.testing.assert_close(logits, logits[:1].expand_as(logits))

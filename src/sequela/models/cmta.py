@@ -30,12 +30,17 @@ class Cmta(nn.Module):
     Args:
         config: Which tables are read, and the widths.
         logits: How many numbers the head asks for.
+
+    Source: Zhou and Chen, ICCV 2023, and their code. Departures: exact attention among gene sets,
+    without a convolution (see `SetEncoder`), `hidden` for 1024 inside their networks, and those of
+    `CoAttention` and `NystromAttention`.
     """
 
     def __init__(self, config: PeerConfig, logits: int) -> None:
         super().__init__()
         dim, heads, dropout = config.dim, config.heads, config.dropout
-        self.patches = adapter(config.known_shape().patch, dim, dropout)
+        feature = config.known_shape().patch
+        self.patches = nn.Sequential(*adapter(feature, dim, dropout), *adapter(dim, dim, dropout))
         self.genes = GeneTokens(config)
         self.slide_encoder = BagTransformer(dim, heads, dropout, _SPREAD)
         self.slide_decoder = BagTransformer(dim, heads, dropout, _SPREAD)
@@ -70,8 +75,9 @@ class Cmta(nn.Module):
 class SetEncoder(nn.Module):
     """A class token among the tokens of gene sets, through two layers of self-attention.
 
-    As published: norm, attention, residual way; no feed-forward; a norm at the end. The paper
-    approximates the attention by landmarks; so few tokens need no approximation.
+    As published: norm, attention, residual way; no feed-forward; a norm at the end. The code
+    approximates the attention by more landmarks than there are tokens, most of them of zeros, and
+    convolves the values along the sets; sets have no order, and so few need no approximation.
     """
 
     def __init__(self, dim: int, heads: int, dropout: float) -> None:

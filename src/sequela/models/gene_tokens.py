@@ -39,6 +39,8 @@ class GeneTokens(nn.Module):
             }
         )
 
+        self.count = sum(len(shape.membership(name).sets) for name in config.gene_tables)
+
     def forward(self, batch: Batch) -> Masked:
         """A token a set; one without a gene that was measured in the patient is masked."""
         return joined(

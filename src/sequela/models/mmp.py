@@ -7,7 +7,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from sequela.fusion.co_attention import CoAttention
-from sequela.fusion.feed_forward import feed_forward
+from sequela.fusion.feed_forward import FeedForwardEach
 from sequela.fusion.kecm import Masked, joined
 from sequela.fusion.mixture import mixture_of, prototypes_of
 from sequela.modalities.batch import Batch
@@ -15,6 +15,7 @@ from sequela.models.gene_tokens import GeneTokens
 from sequela.models.output import Output
 from sequela.models.peer_config import PeerConfig
 
+_APPENDED = 32
 SAMPLED = 128
 """Patches of each training patient that prototypes are made of."""
 
@@ -23,12 +24,16 @@ class Mmp(nn.Module):
     """Prototypes of the slide (one EM step) and gene sets in one attention (eqs. 4-9).
 
     The prototypes are means of clusters of training patients' patches, fixed before training. As
-    published: one head, half the width inside, no residual way. What tells prototypes apart is
-    added to them, where the paper's code appends it.
+    published: to each prototype and gene set 32 numbers are appended that tell it apart, and each
+    has a feed-forward network of its own; one head, half the width inside, no residual way.
 
     Args:
         config: Which tables are read, how many prototypes, and the widths.
         logits: How many numbers the head asks for.
+
+    Source: Song et al., ICML 2024, and their code as its script runs it. Departures: weights of
+    attention are normalised once, where that code does so twice for prototypes that look at gene
+    sets; the last layer has a bias.
     """
 
     prototypes: Float[Tensor, "prototype feature"]
@@ -38,12 +43,13 @@ class Mmp(nn.Module):
         dim, feature = config.dim, config.known_shape().patch
         self.register_buffer("prototypes", torch.randn(config.prototypes, feature))
         self.slide = nn.Linear(2 * feature + 1, dim)
-        self.kind = nn.Parameter(torch.randn(config.prototypes, dim) * 0.02)
         self.genes = GeneTokens(config)
-        self.before = nn.LayerNorm(dim)
-        self.attention = CoAttention(dim, width=dim // 2)
-        self.feed = feed_forward(dim // 2, config.dropout)
-        self.output = nn.Linear(2 * (dim // 2), logits)
+        tokens, width = config.prototypes + self.genes.count, dim + _APPENDED
+        self.kind = nn.Parameter(torch.randn(tokens, _APPENDED))
+        self.before = nn.LayerNorm(width)
+        self.attention = CoAttention(width, width=width // 2)
+        self.feed = FeedForwardEach(tokens, width // 2, config.dropout)
+        self.output = nn.Linear(2 * (width // 2), logits)
 
     def forward(self, batch: Batch) -> Output:
         """Logits of each patient, and the vectors of slide and genes."""
@@ -51,8 +57,9 @@ class Mmp(nn.Module):
         mixture = mixture_of(patches, mask, self.prototypes)
         there = mask.any(dim=1, keepdim=True).expand(-1, mixture.shape[1])
         genes = self.genes(batch)
-        every = joined([Masked(self.slide(mixture) + self.kind, there), genes])
-        normed = Masked(self.before(every.values), every.mask)
+        every = joined([Masked(self.slide(mixture), there), genes])
+        told_apart = torch.cat([every.values, self.kind.expand(len(patches), -1, -1)], dim=2)
+        normed = Masked(self.before(told_apart), every.mask)
         states = self.feed(self.attention(normed, normed).values)
         count = mixture.shape[1]
         parts = {

@@ -24,6 +24,8 @@ class SurvPath(nn.Module):
     Args:
         config: Which tables are read, and the widths.
         logits: How many numbers the head asks for.
+
+    Source: Jaume et al., CVPR 2024, and their code. Departures: none known.
     """
 
     def __init__(self, config: PeerConfig, logits: int) -> None:

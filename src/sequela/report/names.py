@@ -49,7 +49,7 @@ LABELS = {
     "motcat": "MOTCat-style",
     "cmta": "CMTA",
     "survpath": "SurvPath",
-    "mmp": "MMP-style",
+    "mmp": "MMP",
     "auc": "AUC",
     "harrell_c": "Harrell's C",
     "uno_c": "Uno's C",
