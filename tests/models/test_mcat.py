@@ -8,6 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from sequela.encoders.pathway import PathwayEncoder
 from sequela.fusion.gated_pooling import GatedPooling
 from sequela.fusion.pooled_set import PooledSet
 from sequela.models.mcat import Mcat
@@ -73,9 +74,12 @@ def test_a_patient_passes_the_papers_equations() -> None:
     torch.testing.assert_close(found.logits[0], linear(model.output, hidden), atol=1e-5, rtol=1e-4)
 
 
-def test_gates_drop_units_in_training() -> None:
+def test_gates_drop_units_in_training_and_gene_sets_pass_elus() -> None:
     model = network("mcat")
     assert isinstance(model, Mcat)
     for module in (model.of_slide, model.of_genes):
         assert module.pool.dropout.p == 0.25
         assert len(module.layers.layers) == 2
+    of_genes = model.genes.networks["genes"]
+    assert isinstance(of_genes, PathwayEncoder)
+    assert of_genes.rival
