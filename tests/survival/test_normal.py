@@ -23,6 +23,13 @@ def test_the_tail_of_chi_squared_is_scipys(statistic: float, freedom: int) -> No
     )
 
 
+@pytest.mark.parametrize("freedom", [150, 151, 400, 2001])
+@pytest.mark.parametrize("share", [0.0, 0.5, 1.0, 1.1, 2.0, 10.0])
+def test_the_tail_of_many_degrees_is_scipys(share: float, freedom: int) -> None:
+    expected = chi2.sf(share * freedom, freedom)
+    assert chi_squared_p(share * freedom, freedom) == pytest.approx(expected, rel=1e-9, abs=1e-300)
+
+
 def test_the_tails_of_the_normal_are_scipys() -> None:
     z = np.array([-8.0, -1.96, 0.0, 0.3, 30.0])
     np.testing.assert_allclose(two_sided_ps(z), 2 * norm.sf(np.abs(z)), rtol=1e-12)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from math import atan, cos, erfc, exp, gamma, pi, sin, sqrt
+from math import atan, cos, erfc, exp, lgamma, log, pi, sin, sqrt
 from statistics import NormalDist
 
 import numpy as np
@@ -29,11 +29,14 @@ def chi_squared_p(statistic: float, freedom: int) -> float:
 
     Source: Abramowitz & Stegun 1964, 26.4.4 and 26.4.5.
     """
-    half = max(statistic, 0.0) / 2
-    odd = freedom % 2
+    if statistic <= 0:
+        return 1.0
+    half, odd = statistic / 2, freedom % 2
     start = erfc(sqrt(half)) if odd else 0.0
     powers = (power + odd / 2 for power in range((freedom - odd) // 2))
-    return min(1.0, start + exp(-half) * sum(half**power / gamma(power + 1) for power in powers))
+    # By logarithms: half**power alone leaves the range of numbers from about 150 degrees on.
+    terms = (exp(power * log(half) - half - lgamma(power + 1)) for power in powers)
+    return min(1.0, start + sum(terms))
 
 
 def student_p(t: float, freedom: int) -> float:
