@@ -51,6 +51,15 @@ def test_a_case_that_a_seed_lacks_is_left_out_and_order_does_not_matter() -> Non
     assert_frame_equal(averaged(tables[::-1], "both"), mean)
 
 
+def test_a_day_that_a_seed_does_not_tell_stays_untold() -> None:
+    longer = predicted(5, 0.1).with_columns(pl.lit(0.5).alias("survival_730"))
+    gap = pl.when(pl.col("patient_id") == "p1").then(None).otherwise(pl.col("survival_365"))
+    partial = predicted(3, 0.0).with_columns(gap.alias("survival_365"))
+    mean = averaged([partial, longer], "both")
+    assert mean["survival_730"].null_count() == len(mean) == 4
+    assert mean.filter(pl.col("survival_365").is_null())["patient_id"].to_list() == ["p1"]
+
+
 def test_an_ensemble_may_not_bear_another_entrys_name() -> None:
     entries = (
         StudyEntry(variant="lumin", ensemble=True),
