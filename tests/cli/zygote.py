@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -82,6 +83,8 @@ if __name__ == "__main__":
 
     from sequela.cli.main import main
 
+    # A shell's background job ignores Ctrl-C, and so would all that it starts.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     for name in _HEAVY:
         import_module(f"sequela.{name}")
     for line in sys.stdin:
