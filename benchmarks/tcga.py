@@ -47,7 +47,7 @@ ROWS = (
     "coxnet",
     "boosting-expression",
 )
-FEW = ("learned-queries", "wrong-cancer-pbk")
+FEW = ("learned-queries", "wrong-cancer-pbk", "kemm-mean-skip")
 MAIN = (
     *FEW,
     "shuffled-reports",

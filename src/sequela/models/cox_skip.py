@@ -11,21 +11,24 @@ from collections.abc import Callable
 
 import numpy as np
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 
 from sequela.modalities.batch import Batch
 from sequela.models.gene_components import principal_directions
 from sequela.survival.cox import fit_cox
+from sequela.survival.coxnet import fit_coxnet
 from sequela.survival.followup import Followup
 from sequela.survival.ridge_choice import chosen_ridges
 
 HeadLoss = Callable[[Float[Tensor, "patient logit"]], Float[Tensor, ""]]
 _LEVEL_RIDGE = 1e-4
+_OF_NET = 30
+"""Components that the elastic net may choose among, the widest; as the row `coxnet` reads."""
 
 
 class CoxSkip(nn.Module):
-    """The linear predictor of a ridge Cox model, fitted once on training patients.
+    """The linear predictor of Cox models, fitted once on training patients.
 
     Args:
         covariates: How many clinical features there are.
@@ -33,13 +36,22 @@ class CoxSkip(nn.Module):
         components: Principal components of expression.
         reports: How many numbers a report is turned into; 0 leaves reports out.
         learned: Whether training goes on changing the weights.
+        mean: Whether two models are averaged: a ridge on all genes and an elastic net of thirty
+            components; otherwise one has a ridge for each modality.
     """
 
     def __init__(
-        self, covariates: int, genes: int, components: int, reports: int = 0, *, learned: bool
+        self,
+        covariates: int,
+        genes: int,
+        components: int,
+        reports: int = 0,
+        *,
+        learned: bool,
+        mean: bool = False,
     ) -> None:
         super().__init__()
-        self.clinical, self.reports = covariates > 0, reports > 0
+        self.clinical, self.reports, self.mean = covariates > 0, reports > 0, mean
         kept = components if genes else 0
         self.widths = (2 * covariates, kept, reports)
         self.register_buffer("directions", torch.zeros(genes, kept))
@@ -75,8 +87,8 @@ class CoxSkip(nn.Module):
             batch: All training patients.
             followup: Theirs.
             cause: The event of interest; others are censored here.
-            ridge: Penalty on squared log hazard ratios a standard deviation; None chooses one for
-                each modality by cross-validation.
+            ridge: Penalty on squared log hazard ratios a standard deviation; None chooses
+                by cross-validation.
         """
         if self.directions.numel() and batch.genes is not None and batch.gene_mask is not None:
             genes = (batch.genes * batch.gene_mask).double()
@@ -86,22 +98,52 @@ class CoxSkip(nn.Module):
         varying = np.ptp(features, axis=0) > 0
         if not varying.any():
             return
-        seen, struck = features[:, varying], followup.event == cause
-        told = (followup.time, struck)
-        penalty: float | Float[np.ndarray, " feature"]
-        if ridge is None:
-            penalty = chosen_ridges(seen, self._blocks()[varying], *told, entry=followup.entry)
+        told = (followup.time, followup.event == cause)
+        weight, centre = np.zeros(len(varying)), features.mean(axis=0)
+        if ridge is not None:
+            cox = fit_cox(features[:, varying], *told, entry=followup.entry, ridge=ridge)
+            weight[varying] = cox.coefficients
+        elif not self.mean:
+            blocks = self._blocks()[varying]
+            ridges = chosen_ridges(features[:, varying], blocks, *told, entry=followup.entry)
+            cox = fit_cox(features[:, varying], *told, entry=followup.entry, ridge=ridges)
+            weight[varying] = cox.coefficients
         else:
-            penalty = ridge
-        cox = fit_cox(seen, *told, entry=followup.entry, ridge=penalty)
-        weight, centre = np.zeros(len(varying)), np.zeros(len(varying))
-        weight[varying], centre[varying] = cox.coefficients, cox.centre
+            weight[varying] = self._dense(features[:, varying], varying, told, followup.entry) / 2
+            chosen_of = varying & self._widest()
+            net = fit_coxnet(features[:, chosen_of], *told, entry=followup.entry)
+            weight[chosen_of] += net.coefficients / 2
         self.weight.copy_(torch.from_numpy(weight))
         self.centre.copy_(torch.from_numpy(centre))
+
+    def _dense(
+        self,
+        seen: Float[np.ndarray, "patient seen"],
+        varying: Bool[np.ndarray, " feature"],
+        told: tuple[Float[np.ndarray, " patient"], Bool[np.ndarray, " patient"]],
+        entry: Float[np.ndarray, " patient"] | None,
+    ) -> Float[np.ndarray, " seen"]:
+        """Weights under a ridge for each modality; that of genes is on genes, not components."""
+        block = self._blocks()
+        relative = np.ones(len(block))
+        # Components have deviation 1: the less the genes vary along one, the longer it is.
+        length = self.directions.double().cpu().numpy()
+        relative[block == 1] = np.square(length).sum(axis=0)
+        there = varying & (block == 1)
+        relative[there] *= (1 / relative[there]).mean() if there.any() else 1.0
+        asked = {"entry": entry, "relative": relative[varying]}
+        ridges = chosen_ridges(seen, block[varying], *told, **asked)
+        return fit_cox(seen, *told, entry=entry, ridge=ridges).coefficients
 
     def _blocks(self) -> Int[np.ndarray, " feature"]:
         """The modality of each feature."""
         return np.repeat(np.arange(len(self.widths)), self.widths)
+
+    def _widest(self) -> Bool[np.ndarray, " feature"]:
+        """All features, of components the first."""
+        first = np.arange(sum(self.widths)) - self.widths[0]
+        widest: Bool[np.ndarray, " feature"] = (first < _OF_NET) | (first >= self.widths[1])
+        return widest
 
 
 def fitted_level(

@@ -67,7 +67,14 @@ class Kemm(nn.Module):
         covariates = shape.covariates if "clinical" in config.skip else 0
         numbers = shape.report_numbers if "report" in config.skip else 0
         self.skip = (
-            CoxSkip(covariates, genes, config.components, numbers, learned=config.skip_learned)
+            CoxSkip(
+                covariates,
+                genes,
+                config.components,
+                numbers,
+                learned=config.skip_learned,
+                mean=config.straight == "mean",
+            )
             if config.skip
             else None
         )

@@ -45,6 +45,8 @@ class KemmConfig(SeenOnce):
         components: Principal components of expression among it.
         ridge: Penalty of that Cox model; None chooses one for each modality by cross-validation
             within the training patients.
+        straight: Whether that Cox model has a ridge for each modality, or is the mean of an elastic
+            net of thirty components and of a ridge on all that `components` says of the genes.
         skip_learned: Whether training changes these weights.
     """
 
@@ -66,6 +68,7 @@ class KemmConfig(SeenOnce):
     skip: tuple[Straight, ...] = STRAIGHT
     components: int = Field(default=30, ge=1)
     ridge: float | None = Field(default=None, ge=0)
+    straight: Literal["blocks", "mean"] = "blocks"
     skip_learned: bool = False
 
     @model_validator(mode="after")

@@ -57,6 +57,7 @@ def chosen_ridges(
     *,
     entry: Float[np.ndarray, " patient"] | None = None,
     ridges: Sequence[float] = BLOCK_RIDGES,
+    relative: Float[np.ndarray, " feature"] | None = None,
 ) -> Float[np.ndarray, " feature"]:
     """The penalty of each covariate, alike in a block: chosen as `chosen_ridge` chooses one.
 
@@ -70,6 +71,7 @@ def chosen_ridges(
         event: True where the event was observed.
         entry: Days at which observation began, for delayed entry.
         ridges: Penalties to choose among.
+        relative: What the penalty of each covariate is times that of its block; None for 1.
 
     Raises:
         UndefinedMetricError: If a part holds all events.
@@ -83,9 +85,11 @@ def chosen_ridges(
     entry = None if entry is None else entry[order]
     part, sets = _parts(time, event), exposure(time, event, entry=entry, strata=None, ties="efron")
 
+    times = np.ones(len(place)) if relative is None else relative
+
     @cache
     def gain(asked: tuple[float, ...]) -> float:
-        each = np.array(asked)[place]
+        each = np.array(asked)[place] * times
         kept = (part != left for left in range(_PARTS))
         return sum(_gain(covariates, time, event, entry, seen, each, sets) for seen in kept)
 
@@ -102,7 +106,7 @@ def chosen_ridges(
             chosen = best([(*chosen[:one], ridge, *chosen[one + 1 :]) for ridge in near])
         if chosen == before:
             break
-    return np.array(chosen)[place]
+    return np.array(chosen)[place] * times
 
 
 def _parts(
