@@ -32,7 +32,14 @@ GROUPS: Mapping[str, tuple[str, ...]] = {
     "several": (
         *("mean-fusion", "porpoise", "mcat", "motcat", "cmta", "survpath", "mmp"),
         *("kemm-bias", "kemm-gate", "kemm-late-concat", "kemm-none"),
-        *("kemm-one-head", "kemm-relu", "kemm-without-skip", "kemm-without-report-skip", "kemm"),
+        *(
+            "kemm-one-head",
+            "kemm-relu",
+            "kemm-without-skip",
+            "kemm-without-report-skip",
+            "kemm-mean-skip",
+            "kemm",
+        ),
     ),
     "control": (
         *("learned-queries", "wrong-cancer-pbk", "shuffled-reports", "pbk-only", "without-pbk"),
