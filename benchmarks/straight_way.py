@@ -10,10 +10,10 @@ patients.
     clinical     Cox, covariates alone
     one ridge    covariates and thirty components of the genes under one ridge (`cox-expression`)
     blocks       the same, a ridge for each kind
-    blocks+rep   the same and the fields of reports (KEMM's straight way)
+    blocks+rep   the same and the fields of reports
     net          the elastic net of covariates and thirty components (`coxnet`)
     all genes    a ridge on covariates and one on all genes
-    mean         of the linear predictors of the last two
+    mean         of the linear predictors of the last two (KEMM's straight way)
 """
 
 from __future__ import annotations
@@ -35,6 +35,7 @@ from sequela.knowledge.sources import reports
 from sequela.modalities.clinical import rows_of
 from sequela.modalities.expression import GeneScaler
 from sequela.models.baseline_numbers import BaselineInputs, Numbers
+from sequela.models.gene_components import OF_NET, OF_RIDGE
 from sequela.survival.concordance import concordance
 from sequela.survival.cox import fit_cox
 from sequela.survival.cox_likelihood import exposure, partial_likelihood
@@ -43,7 +44,6 @@ from sequela.survival.ridge_choice import chosen_ridge, chosen_ridges
 
 ROOT = Path(__file__).parents[1]
 TCGA = ROOT.parent / "shared" / "data" / "tcga"
-COMPONENTS = 150
 OF_CLINICAL, OF_GENES = (1.0, 10.0, 30.0), (0.3, 1.0, 3.0, 10.0, 30.0, 100.0)
 Values = np.ndarray[Any, Any]
 
@@ -111,7 +111,7 @@ def predictors(
         return BaselineInputs(cases, rows_of(cohort.covariates, list(ids)), cohort.genes, read)
 
     seen, asked, clinical = inputs(train), inputs(test), cohort.manifest.clinical
-    numbers = Numbers.fit(seen, clinical, genes=True)
+    numbers = Numbers.fit(seen, clinical, genes=OF_NET)
     x, y, block = numbers.of(seen), numbers.of(asked), np.array(numbers.blocks)
     own = block == 0
     found = {
@@ -120,7 +120,7 @@ def predictors(
         "blocks": linear(x, y, told, chosen_ridges(x, block, *told)),
     }
     if read:
-        more = Numbers.fit(seen, clinical, genes=True, reports=True)
+        more = Numbers.fit(seen, clinical, genes=OF_NET, reports=True)
         wide, kinds = more.of(seen), np.array(more.blocks)
         found["blocks+rep"] = linear(wide, more.of(asked), told, chosen_ridges(wide, kinds, *told))
     net = fit_coxnet(x, *told)
@@ -148,7 +148,7 @@ def of_all_genes(
     ]
     centre = genes[0].astype(float).mean(axis=0)
     _, spread, rows = np.linalg.svd(genes[0] - centre, full_matrices=False)
-    kept = min(COMPONENTS, int((spread > 1e-6 * spread[0]).sum()))
+    kept = min(OF_RIDGE, int((spread > 1e-6 * spread[0]).sum()))
     x, y = (
         np.concatenate([one, (all_genes - centre) @ rows[:kept].T], axis=1)
         for one, all_genes in zip(clinical, genes, strict=True)

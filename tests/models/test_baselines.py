@@ -22,7 +22,9 @@ from sequela.models.baselines import (
     fit_baseline,
 )
 from sequela.models.hazard_baselines import HazardBaseline
+from sequela.survival.cox import fit_cox
 from sequela.survival.followup import Followup
+from sequela.survival.ridge_choice import chosen_ridges
 
 CLINICAL = {
     "age": Covariate(kind="numeric"),
@@ -30,7 +32,7 @@ CLINICAL = {
 }
 
 
-BY_BLOCK = ("cox-expression-blocks", "cox-report", "cox-expression-report")
+BY_BLOCK = ("cox-expression-mean", "cox-report")
 FAST = tuple(name for name in BASELINES if name not in BY_BLOCK)
 """A penalty a block takes its time to choose; what it is, changes nothing of these laws."""
 
@@ -199,14 +201,33 @@ def test_expression_is_not_read_where_there_is_none() -> None:
 
 def test_report_fields_are_read_with_a_penalty_of_their_own() -> None:
     inputs, train = cohort(120)
-    fitted = fit_baseline("cox-expression-report", inputs, train, clinical=CLINICAL, horizon=900.0)
+    fitted = fit_baseline("cox-report", inputs, train, clinical=CLINICAL, horizon=900.0)
     assert isinstance(fitted, HazardBaseline)
     names, blocks = fitted.numbers.features, fitted.numbers.blocks
     of = {block: [n for n, b in zip(names, blocks, strict=True) if b == block] for block in blocks}
-    assert [len(of[block]) for block in sorted(of)][1:] == [30, 4]
-    assert of[max(blocks)] == ["grade=1", "grade=2", "grade=3", "grade=unknown"]
-    without = fit_baseline("cox-expression-blocks", inputs, train, clinical=CLINICAL)
-    assert isinstance(without, HazardBaseline) and len(without.numbers.features) == len(names) - 4
+    assert of[max(blocks)] == ["grade=1", "grade=2", "grade=3", "grade=unknown"] and len(of) == 2
+
+
+def test_the_mean_of_two_penalties_is_that_of_the_elastic_net_and_of_a_ridge_on_all_genes() -> None:
+    inputs, train = cohort(120, causes=(1,))
+    told, entry = (train.time, train.event == 1), train.entry
+    mean = fit_baseline("cox-expression-mean", inputs, train, clinical=CLINICAL)
+    net = fit_baseline("coxnet", inputs, train, clinical=CLINICAL)
+    assert isinstance(mean, HazardBaseline) and isinstance(net, HazardBaseline)
+    numbers = mean.numbers
+    assert numbers.features[: len(net.numbers.features)] == net.numbers.features
+    assert numbers.genes is not None and len(numbers.features) > len(net.numbers.features)
+    directions = np.array(numbers.genes.directions)
+    np.testing.assert_allclose(numbers.lengths[-40:], np.linalg.norm(directions, axis=0)[:40])
+    relative = np.square(numbers.lengths)
+    genes = np.array(numbers.blocks) == max(numbers.blocks)
+    relative[genes] *= (1 / relative[genes]).mean()
+    x = numbers.of(inputs)
+    block = np.array(numbers.blocks)
+    ridges = chosen_ridges(x, block, *told, entry=entry, relative=relative)
+    dense = fit_cox(x, *told, entry=entry, ridge=ridges).predictor(x)
+    sparse = net.cause.patient.score(net.numbers.of(inputs))
+    np.testing.assert_allclose(mean.cause.patient.score(x), (dense + sparse) / 2, atol=1e-8)
 
 
 def test_a_baseline_of_reports_is_refused_where_no_report_says_anything() -> None:

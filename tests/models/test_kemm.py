@@ -27,7 +27,9 @@ from sequela.models.kemm_config import MODALITIES, KemmConfig
 from sequela.models.kemm_variants import CHANGES, WORDS, kemm_variant
 from sequela.survival.aalen_johansen import aalen_johansen
 from sequela.survival.cox import fit_cox
+from sequela.survival.coxnet import fit_coxnet
 from sequela.survival.followup import Followup
+from sequela.survival.ridge_choice import BLOCK_RIDGES, chosen_ridge
 
 MEMBERS = ((2, 3), (0, 1, 2), (4, 5, 6, 7))
 SHAPE = DataShape(
@@ -97,6 +99,16 @@ def test_every_variant_is_described_and_unknown_ones_are_refused() -> None:
     assert set(WORDS) == set(CHANGES)
     with pytest.raises(UsageError, match="no variant kem"):
         kemm_variant("kem")
+
+
+def test_a_variant_lets_pass_what_it_reads_and_the_configuration_lets() -> None:
+    clinical = KemmConfig(skip=("clinical",))
+    assert kemm_variant("without-genes").skip == ("clinical",)
+    assert kemm_variant("without-report", clinical).skip == ("clinical",)
+    assert kemm_variant("report-only").skip == ("report",)
+    assert kemm_variant("kemm-report-skip").skip == ("clinical", "genes", "report")
+    assert kemm_variant("kemm-report-skip", clinical).skip == ("clinical", "report")
+    assert kemm_variant("report-only", KemmConfig(skip=())).skip == ()
 
 
 def test_what_is_masked_is_not_looked_at() -> None:
@@ -180,7 +192,7 @@ def test_training_starts_from_coxs_model() -> None:
     clinical = torch.from_numpy(random.normal(size=(count, 2)).astype(np.float32))
     time = random.exponential(np.exp(-clinical[:, 0].numpy()))
     followup = Followup(time, random.integers(0, 2, count), None)
-    config = kemm_variant("clinical-only", KemmConfig(ridge=1.0, shape=SHAPE))
+    config = kemm_variant("clinical-only", KemmConfig(shape=SHAPE))
     model = Kemm(config, logits=4).eval()
     batch = Batch(
         day=torch.zeros((count, 0)),
@@ -189,9 +201,11 @@ def test_training_starts_from_coxs_model() -> None:
         clinical_mask=torch.ones((count, 2), dtype=torch.bool),
     )
     assert model.skip is not None
-    model.skip.fit(batch, followup, 1, config.ridge)
-    cox = fit_cox(clinical.double().numpy(), time, followup.event == 1, ridge=1.0)
-    expected = (clinical.numpy() - cox.centre) @ cox.coefficients
+    model.skip.fit(batch, followup, 1)
+    x, told = clinical.double().numpy(), (time, followup.event == 1)
+    dense = fit_cox(x, *told, ridge=chosen_ridge(x, *told, ridges=BLOCK_RIDGES)).coefficients
+    mean = (dense + fit_coxnet(x, *told).coefficients) / 2
+    expected = (x - x.mean(axis=0)) @ mean
     logits = model(batch).logits.detach().numpy()
     np.testing.assert_allclose(logits, np.repeat(expected[:, None], 4, axis=1), atol=1e-5)
 

@@ -8,7 +8,7 @@ from typing import Any, TypeAlias
 
 import numpy as np
 import polars as pl
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 
 from sequela.cohort.manifest import Covariate
 from sequela.cohort.patient import Case
@@ -17,7 +17,7 @@ from sequela.knowledge.schema import StructuredReport
 from sequela.modalities.clinical import ClinicalScaler
 from sequela.modalities.report_numbers import ReportScaler
 from sequela.modalities.shared_words import only_words, shared_words
-from sequela.models.gene_components import GeneComponents, Tables
+from sequela.models.gene_components import OF_NET, GeneComponents, Tables
 from sequela.models.text_components import TextComponents, text_of
 
 TIMING = ("landmark", "gap", "exams")
@@ -88,10 +88,10 @@ class Numbers:
         *,
         timing: bool = False,
         texts: bool = False,
-        genes: bool = False,
+        genes: int = 0,
         reports: bool = False,
     ) -> Numbers:
-        """The numbers of training cases that vary among them.
+        """The numbers of training cases that vary among them; of genes, so many components.
 
         Raises:
             DataError: If none does.
@@ -100,7 +100,7 @@ class Numbers:
         components = TextComponents.fit(_in_shared_words(inputs), _COMPONENTS) if texts else None
         molecular = None
         if genes:
-            molecular = GeneComponents.fit(inputs.genes, inputs.patients, _COMPONENTS)
+            molecular = GeneComponents.fit(inputs.genes, inputs.patients, genes)
         fields = ReportScaler.fit(inputs.structured) if reports else None
         every = cls(timing, scaler, components, genes=molecular, reports=fields)
         parts = every._parts(inputs)
@@ -118,6 +118,18 @@ class Numbers:
             columns=tuple(columns.tolist()),
             blocks=tuple(block[columns].tolist()),
         )
+
+    @property
+    def lengths(self) -> Float[np.ndarray, " feature"]:
+        """Of each component of genes, that of its direction; 1 of other numbers."""
+        lengths = dict(zip(self.genes.names, self.genes.lengths, strict=True)) if self.genes else {}
+        return np.array([lengths.get(name, 1.0) for name in self.features])
+
+    @property
+    def few(self) -> Bool[np.ndarray, " feature"]:
+        """All numbers, of components of genes the first."""
+        weak = self.genes.names[OF_NET:] if self.genes else ()
+        return np.array([name not in weak for name in self.features])
 
     def of(self, inputs: BaselineInputs) -> Float[np.ndarray, "patient feature"]:
         """The numbers of some cases."""

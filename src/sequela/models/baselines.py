@@ -16,6 +16,7 @@ from jaxtyping import Float
 from sequela.cohort.manifest import Covariate
 from sequela.errors import DataError
 from sequela.models.baseline_numbers import BaselineInputs, Numbers
+from sequela.models.gene_components import OF_NET, OF_RIDGE
 from sequela.models.hazard_baselines import HazardBaseline, HazardModel
 from sequela.survival.aalen_johansen import aalen_johansen
 from sequela.survival.followup import Followup
@@ -27,15 +28,14 @@ BaselineName = Literal[
     "timing-only",
     "cox-text",
     "cox-expression",
-    "cox-expression-blocks",
+    "cox-expression-mean",
     "cox-report",
-    "cox-expression-report",
     "coxnet",
     "boosting",
     "boosting-expression",
 ]
 BASELINES: tuple[BaselineName, ...] = get_args(BaselineName)
-READS_REPORTS: tuple[BaselineName, ...] = ("cox-report", "cox-expression-report")
+READS_REPORTS: tuple[BaselineName, ...] = ("cox-report",)
 """Those that read the frozen knowledge of a cohort."""
 BASELINE_WORDS: Mapping[BaselineName, str] = {
     "kaplan-meier": "the same risk for everybody: what is known without a covariate",
@@ -43,9 +43,8 @@ BASELINE_WORDS: Mapping[BaselineName, str] = {
     "timing-only": "ridge Cox on when exams were made; what it reaches, the design gives away",
     "cox-text": "ridge Cox on clinical covariates and components of the notes (tf-idf, SVD)",
     "cox-expression": "ridge Cox on clinical covariates and 30 components of expression",
-    "cox-expression-blocks": "the same numbers, a ridge for covariates and another for expression",
+    "cox-expression-mean": "mean of coxnet and of a ridge on all genes: KEMM's straight way, alone",
     "cox-report": "Cox on clinical covariates and fields of structured reports, a ridge for each",
-    "cox-expression-report": "Cox on covariates, expression and report fields, a ridge for each",
     "coxnet": "elastic-net Cox on the same numbers, its penalty chosen among training patients",
     "boosting": "gradient boosting of small trees on the numbers of cox-text, by Cox's likelihood",
     "boosting-expression": "the same on the numbers of cox-expression",
@@ -133,19 +132,16 @@ def fit_baseline(
                     hint="choose cox-clinical, which reads covariates alone",
                 )
         case "cox-expression":
-            numbers, model = _with_genes(name, inputs, clinical), "chosen"
-        case "cox-expression-blocks":
-            numbers, model = _with_genes(name, inputs, clinical), "by-block"
+            numbers, model = _with_genes(name, inputs, clinical, OF_NET), "chosen"
+        case "cox-expression-mean":
+            numbers, model = _with_genes(name, inputs, clinical, OF_RIDGE), "mean"
         case "cox-report":
             _require_reports(name, inputs)
             numbers, model = Numbers.fit(inputs, clinical, reports=True), "by-block"
-        case "cox-expression-report":
-            _require_reports(name, inputs)
-            numbers, model = _with_genes(name, inputs, clinical, reports=True), "by-block"
         case "coxnet":
-            numbers, model = _with_genes(name, inputs, clinical), "elastic-net"
+            numbers, model = _with_genes(name, inputs, clinical, OF_NET), "elastic-net"
         case "boosting-expression":
-            numbers, model = _with_genes(name, inputs, clinical), "boosted"
+            numbers, model = _with_genes(name, inputs, clinical, OF_NET), "boosted"
         case "boosting":
             numbers, model = Numbers.fit(inputs, clinical, texts=True), "boosted"
         case _:
@@ -157,10 +153,9 @@ def _with_genes(
     name: BaselineName,
     inputs: BaselineInputs,
     clinical: Mapping[str, Covariate],
-    *,
-    reports: bool = False,
+    components: int,
 ) -> Numbers:
-    numbers = Numbers.fit(inputs, clinical, genes=True, reports=reports)
+    numbers = Numbers.fit(inputs, clinical, genes=components)
     if numbers.genes is None:
         raise DataError(
             f"{name} reads genes, and the cohort has no gene table",

@@ -11,24 +11,20 @@ from collections.abc import Callable
 
 import numpy as np
 import torch
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Float
 from torch import Tensor, nn
 
 from sequela.modalities.batch import Batch
-from sequela.models.gene_components import principal_directions
-from sequela.survival.cox import fit_cox
-from sequela.survival.coxnet import fit_coxnet
+from sequela.models.gene_components import OF_NET, principal_directions
+from sequela.survival.cox_mean import chosen_mean, fit_cox_mean
 from sequela.survival.followup import Followup
-from sequela.survival.ridge_choice import chosen_ridges
 
 HeadLoss = Callable[[Float[Tensor, "patient logit"]], Float[Tensor, ""]]
 _LEVEL_RIDGE = 1e-4
-_OF_NET = 30
-"""Components that the elastic net may choose among, the widest; as the row `coxnet` reads."""
 
 
 class CoxSkip(nn.Module):
-    """The linear predictor of Cox models, fitted once on training patients.
+    """The mean linear predictor of an elastic net and of a ridge, fitted once in training patients.
 
     Args:
         covariates: How many clinical features there are.
@@ -36,8 +32,6 @@ class CoxSkip(nn.Module):
         components: Principal components of expression.
         reports: How many numbers a report is turned into; 0 leaves reports out.
         learned: Whether training goes on changing the weights.
-        mean: Whether two models are averaged: a ridge on all genes and an elastic net of thirty
-            components; otherwise one has a ridge for each modality.
     """
 
     def __init__(
@@ -48,10 +42,9 @@ class CoxSkip(nn.Module):
         reports: int = 0,
         *,
         learned: bool,
-        mean: bool = False,
     ) -> None:
         super().__init__()
-        self.clinical, self.reports, self.mean = covariates > 0, reports > 0, mean
+        self.clinical, self.reports = covariates > 0, reports > 0
         kept = components if genes else 0
         self.widths = (2 * covariates, kept, reports)
         self.register_buffer("directions", torch.zeros(genes, kept))
@@ -80,15 +73,13 @@ class CoxSkip(nn.Module):
         return torch.cat(parts, dim=1)
 
     @torch.no_grad()
-    def fit(self, batch: Batch, followup: Followup, cause: int, ridge: float | None) -> None:
+    def fit(self, batch: Batch, followup: Followup, cause: int) -> None:
         """Set directions and weights by training patients.
 
         Args:
             batch: All training patients.
             followup: Theirs.
             cause: The event of interest; others are censored here.
-            ridge: Penalty on squared log hazard ratios a standard deviation; None chooses
-                by cross-validation.
         """
         if self.directions.numel() and batch.genes is not None and batch.gene_mask is not None:
             genes = (batch.genes * batch.gene_mask).double()
@@ -98,52 +89,19 @@ class CoxSkip(nn.Module):
         varying = np.ptp(features, axis=0) > 0
         if not varying.any():
             return
+        clinical, kept, reports = self.widths
+        lengths = np.linalg.norm(self.directions.double().cpu().numpy(), axis=0)
+        block = np.repeat(np.arange(3), self.widths)[varying]
+        length = np.concatenate([np.ones(clinical), lengths, np.ones(reports)])[varying]
+        component = np.arange(kept) < OF_NET
+        few = np.concatenate([np.ones(clinical), component, np.ones(reports)])[varying] > 0
         told = (followup.time, followup.event == cause)
-        weight, centre = np.zeros(len(varying)), features.mean(axis=0)
-        if ridge is not None:
-            cox = fit_cox(features[:, varying], *told, entry=followup.entry, ridge=ridge)
-            weight[varying] = cox.coefficients
-        elif not self.mean:
-            blocks = self._blocks()[varying]
-            ridges = chosen_ridges(features[:, varying], blocks, *told, entry=followup.entry)
-            cox = fit_cox(features[:, varying], *told, entry=followup.entry, ridge=ridges)
-            weight[varying] = cox.coefficients
-        else:
-            weight[varying] = self._dense(features[:, varying], varying, told, followup.entry) / 2
-            chosen_of = varying & self._widest()
-            net = fit_coxnet(features[:, chosen_of], *told, entry=followup.entry)
-            weight[chosen_of] += net.coefficients / 2
+        seen, entry = features[:, varying], followup.entry
+        penalties = chosen_mean(seen, block, length, few, *told, entry=entry)
+        weight = np.zeros(len(varying))
+        weight[varying] = fit_cox_mean(seen, penalties, *told, entry=entry)
         self.weight.copy_(torch.from_numpy(weight))
-        self.centre.copy_(torch.from_numpy(centre))
-
-    def _dense(
-        self,
-        seen: Float[np.ndarray, "patient seen"],
-        varying: Bool[np.ndarray, " feature"],
-        told: tuple[Float[np.ndarray, " patient"], Bool[np.ndarray, " patient"]],
-        entry: Float[np.ndarray, " patient"] | None,
-    ) -> Float[np.ndarray, " seen"]:
-        """Weights under a ridge for each modality; that of genes is on genes, not components."""
-        block = self._blocks()
-        relative = np.ones(len(block))
-        # Components have deviation 1: the less the genes vary along one, the longer it is.
-        length = self.directions.double().cpu().numpy()
-        relative[block == 1] = np.square(length).sum(axis=0)
-        there = varying & (block == 1)
-        relative[there] *= (1 / relative[there]).mean() if there.any() else 1.0
-        asked = {"entry": entry, "relative": relative[varying]}
-        ridges = chosen_ridges(seen, block[varying], *told, **asked)
-        return fit_cox(seen, *told, entry=entry, ridge=ridges).coefficients
-
-    def _blocks(self) -> Int[np.ndarray, " feature"]:
-        """The modality of each feature."""
-        return np.repeat(np.arange(len(self.widths)), self.widths)
-
-    def _widest(self) -> Bool[np.ndarray, " feature"]:
-        """All features, of components the first."""
-        first = np.arange(sum(self.widths)) - self.widths[0]
-        widest: Bool[np.ndarray, " feature"] = (first < _OF_NET) | (first >= self.widths[1])
-        return widest
+        self.centre.copy_(torch.from_numpy(features.mean(axis=0)))
 
 
 def fitted_level(

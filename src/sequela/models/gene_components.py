@@ -12,6 +12,9 @@ from jaxtyping import Float
 from sequela.cohort.gene_tables import GeneTable, GeneTableName
 from sequela.modalities.expression import GeneScaler
 
+OF_NET, OF_RIDGE = 30, 150
+"""How many components an elastic net chooses among, and how many stand for all genes of some
+hundred patients under a ridge."""
 Tables = Mapping[GeneTableName, GeneTable]
 
 
@@ -44,6 +47,12 @@ class GeneComponents:
         """Of the components."""
         what = " and ".join(scaler.table for scaler in self.scalers)
         return tuple(f"{what} {place + 1}" for place in range(len(self.directions[0])))
+
+    @property
+    def lengths(self) -> Float[np.ndarray, " component"]:
+        """How long each direction is: the longer, the less the genes vary along it."""
+        lengths: Float[np.ndarray, " component"] = np.linalg.norm(self.directions, axis=0)
+        return lengths
 
     def transform(
         self, tables: Tables, patients: Sequence[str]

@@ -13,14 +13,18 @@ from sequela.models.baseline_numbers import BaselineInputs, Numbers
 from sequela.models.boosting import BoostedHazard
 from sequela.survival.cause_specific import StepHazard, incidence_of_steps
 from sequela.survival.cox import fit_cox
+from sequela.survival.cox_mean import MeanPenalties, chosen_mean, fit_cox_mean
 from sequela.survival.coxnet import fit_coxnet
 from sequela.survival.followup import Followup
 from sequela.survival.ridge_choice import chosen_ridge, chosen_ridges
 
-HazardModel: TypeAlias = float | Literal["chosen", "by-block", "elastic-net", "boosted"]
+HazardModel: TypeAlias = float | Literal["chosen", "by-block", "elastic-net", "mean", "boosted"]
 """Cox's model with a ridge, or with one chosen by cross-validation in the training patients, for
-all or for each kind of numbers, or with an elastic net's path; or boosted trees."""
-Fitted: TypeAlias = float | Float[np.ndarray, " feature"] | Literal["elastic-net", "boosted"]
+all or for each kind of numbers, or with an elastic net's path, or the mean of the last two; or
+boosted trees."""
+Fitted: TypeAlias = (
+    float | Float[np.ndarray, " feature"] | MeanPenalties | Literal["elastic-net", "boosted"]
+)
 
 
 @dataclass(frozen=True)
@@ -77,6 +81,9 @@ class CauseHazard:
         elif isinstance(model, str):
             net = fit_coxnet(numbers, train.time, event, entry=train.entry)
             patient = LinearHazard(tuple(net.coefficients.tolist()), tuple(net.centre.tolist()))
+        elif isinstance(model, MeanPenalties):
+            mean = fit_cox_mean(numbers, model, train.time, event, entry=train.entry)
+            patient = LinearHazard(tuple(mean.tolist()), tuple(numbers.mean(axis=0).tolist()))
         else:
             cox = fit_cox(numbers, train.time, event, entry=train.entry, ridge=model)
             patient = LinearHazard(tuple(cox.coefficients.tolist()), tuple(cox.centre.tolist()))
@@ -172,9 +179,12 @@ def _chosen(
     cause: int,
 ) -> Fitted:
     """What is asked for; a ridge to be chosen is that of the cause, for its rivals too."""
-    told = (train.time, train.event == cause)
+    told, blocks = (train.time, train.event == cause), np.array(numbers.blocks)
     if model == "chosen":
         return chosen_ridge(values, *told, entry=train.entry)
     if model == "by-block":
-        return chosen_ridges(values, np.array(numbers.blocks), *told, entry=train.entry)
+        return chosen_ridges(values, blocks, *told, entry=train.entry)
+    if model == "mean":
+        lengths, few = numbers.lengths, numbers.few
+        return chosen_mean(values, blocks, lengths, few, *told, entry=train.entry)
     return model

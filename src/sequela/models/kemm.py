@@ -67,14 +67,7 @@ class Kemm(nn.Module):
         covariates = shape.covariates if "clinical" in config.skip else 0
         numbers = shape.report_numbers if "report" in config.skip else 0
         self.skip = (
-            CoxSkip(
-                covariates,
-                genes,
-                config.components,
-                numbers,
-                learned=config.skip_learned,
-                mean=config.straight == "mean",
-            )
+            CoxSkip(covariates, genes, config.components, numbers, learned=config.skip_learned)
             if config.skip
             else None
         )
@@ -128,7 +121,7 @@ class Kemm(nn.Module):
         """
         straight = self.output.bias.detach().expand(len(batch), -1)
         if self.skip is not None:
-            self.skip.fit(batch, train, cause, self.config.ridge)
+            self.skip.fit(batch, train, cause)
             causes = len(getattr(head, "causes", (1,)))  # the first hazard of a bin is of interest
             places = torch.arange(len(self.skip_to), device=self.skip_to.device)
             self.skip_to.copy_(places % causes == 0)

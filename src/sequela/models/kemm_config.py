@@ -8,6 +8,7 @@ from typing import Literal, get_args
 from pydantic import Field, model_validator
 
 from sequela.errors import UsageError
+from sequela.models.gene_components import OF_RIDGE
 from sequela.models.seen_once import SeenOnce
 
 Modality = Literal["slide", "genes", "mutation", "copy_number", "report", "clinical"]
@@ -41,12 +42,10 @@ class KemmConfig(SeenOnce):
             leaves all of it to be learned.
         dropout: Share of activations dropped in training.
         modality_dropout: Chance that a modality is hidden from a training step, for each patient.
-        skip: What passes the network by, with a Cox model's weights.
-        components: Principal components of expression among it.
-        ridge: Penalty of that Cox model; None chooses one for each modality by cross-validation
-            within the training patients.
-        straight: Whether that Cox model has a ridge for each modality, or is the mean of an elastic
-            net of thirty components and of a ridge on all that `components` says of the genes.
+        skip: What passes the network by, with the mean weights of two Cox models: an elastic net
+            and a ridge for each modality.
+        components: Principal components of expression among it, for the ridge; the elastic net
+            chooses among the first thirty.
         skip_learned: Whether training changes these weights.
     """
 
@@ -65,10 +64,8 @@ class KemmConfig(SeenOnce):
     shared_space: float = Field(default=0.0, ge=0)
     dropout: float = Field(default=0.25, ge=0, lt=1)
     modality_dropout: float = Field(default=0.1, ge=0, lt=1)
-    skip: tuple[Straight, ...] = STRAIGHT
-    components: int = Field(default=30, ge=1)
-    ridge: float | None = Field(default=None, ge=0)
-    straight: Literal["blocks", "mean"] = "blocks"
+    skip: tuple[Straight, ...] = ("clinical", "genes")
+    components: int = Field(default=OF_RIDGE, ge=1)
     skip_learned: bool = False
 
     @model_validator(mode="after")

@@ -17,6 +17,8 @@ def _only(*reads: str, **changes: Any) -> dict[str, Any]:
 
 
 _PLAIN = {"kecm": "none", "claims": "none"}
+_TOO = "skip_too"
+"""What passes the network of a variant though the configuration does not let it, if any does."""
 
 # What each variant changes of a configuration.
 CHANGES: Mapping[str, Mapping[str, Any]] = MappingProxyType(
@@ -27,12 +29,7 @@ CHANGES: Mapping[str, Mapping[str, Any]] = MappingProxyType(
         "kemm-late-concat": {"kecm": "late-concat"},
         "kemm-none": {"kecm": "none"},
         "kemm-without-skip": {"skip": ()},
-        "kemm-without-report-skip": {"skip": ("clinical", "genes")},
-        "kemm-mean-skip": {
-            "skip": ("clinical", "genes"),
-            "straight": "mean",
-            "components": 150,
-        },
+        "kemm-report-skip": {_TOO: ("report",)},
         "kemm-one-head": {"heads": 1},
         "kemm-relu": {"adapter": "relu"},
         "learned-queries": {"kecm": "none", "learned": 24},
@@ -42,8 +39,8 @@ CHANGES: Mapping[str, Mapping[str, Any]] = MappingProxyType(
         "without-pbk": {"claims": "none"},
         "without-genes": _only("slide", "report", "clinical"),
         "without-clinical": _only(*(name for name in MODALITIES if name != "clinical")),
-        "report-only": _only("report", **_PLAIN),
-        "stage-only": _only("report", fields=("stage",), **_PLAIN),
+        "report-only": _only("report", **_PLAIN, **{_TOO: ("report",)}),
+        "stage-only": _only("report", fields=("stage",), **_PLAIN, **{_TOO: ("report",)}),
         "pbk-only": _only(),
         "slide-only": _only("slide", **_PLAIN),
         "genes-only": _only("genes", **_PLAIN),
@@ -59,8 +56,7 @@ WORDS: Mapping[str, str] = MappingProxyType(
         "kemm-late-concat": "KEMM, knowledge beside what learned queries gather",
         "kemm-none": "KEMM without knowledge in its attention",
         "kemm-without-skip": "KEMM without the straight way",
-        "kemm-without-report-skip": "KEMM, its straight way of covariates and expression alone",
-        "kemm-mean-skip": "KEMM, its straight way a mean of elastic net and ridge on all genes",
+        "kemm-report-skip": "KEMM, fields of the report in its straight way, too",
         "kemm-one-head": "KEMM with one attention head: the cheapest to fold",
         "kemm-relu": "KEMM with a non-linear adapter of patches, as other models have",
         "learned-queries": "control: as many queries as KEMM, all learned",
@@ -94,6 +90,9 @@ def kemm_variant(name: str, full: KemmConfig | None = None) -> KemmConfig:
     for part in ("reads", "skip"):
         if part in changes:
             changes[part] = tuple(item for item in getattr(full, part) if item in changes[part])
+    if too := changes.pop(_TOO, ()):
+        passes = {*changes.get("skip", full.skip), *too} if full.skip else ()
+        changes["skip"] = tuple(item for item in STRAIGHT if item in passes)
     asked = CHANGES[name].get("reads")
     if asked and not changes["reads"]:
         raise UsageError(

@@ -24,9 +24,8 @@ GROUPS: Mapping[str, tuple[str, ...]] = {
     "several, no network": (
         "cox-report",
         "cox-expression",
-        "cox-expression-blocks",
-        "cox-expression-report",
         "coxnet",
+        "cox-expression-mean",
         "boosting-expression",
     ),
     "several": (
@@ -36,8 +35,7 @@ GROUPS: Mapping[str, tuple[str, ...]] = {
             "kemm-one-head",
             "kemm-relu",
             "kemm-without-skip",
-            "kemm-without-report-skip",
-            "kemm-mean-skip",
+            "kemm-report-skip",
             "kemm",
         ),
     ),
