@@ -13,7 +13,8 @@ from sequela.audit.image_hashes import PreparedImages, same_files
 from sequela.cohort.cohort import Cohort
 from sequela.cohort.findings import Finding
 from sequela.cohort.split_files import read_table
-from sequela.cohort.tables import ROW, Table
+from sequela.cohort.table_files import ROW
+from sequela.cohort.tables import Table
 
 Pair = frozenset[str]
 

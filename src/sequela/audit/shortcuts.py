@@ -13,7 +13,8 @@ from sequela.audit.labels import FEWEST, Labelled
 from sequela.audit.predictability import CrossValidatedAuc, predictability
 from sequela.cohort.cohort import Cohort
 from sequela.cohort.patient import Case, Image, Text
-from sequela.cohort.tables import ROW, Table
+from sequela.cohort.table_files import ROW
+from sequela.cohort.tables import Table
 
 _CODES = 200
 """Categories that are told apart; rarer ones are one."""

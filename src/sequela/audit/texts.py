@@ -12,7 +12,8 @@ from sequela.audit.labels import Labelled
 from sequela.audit.outcome_words import tells_outcome
 from sequela.cohort.cohort import Cohort
 from sequela.cohort.findings import Finding
-from sequela.cohort.tables import ROW, Table
+from sequela.cohort.table_files import ROW
+from sequela.cohort.tables import Table
 
 _FEWEST_TELLING = 5
 _BY_CHANCE = 0.001

@@ -14,7 +14,8 @@ from jaxtyping import Bool, Float
 from sequela.cohort.findings import Finding, errors, finding
 from sequela.cohort.gene_units import Unit, possible_units
 from sequela.cohort.manifest import FILE_NAME, TableSource
-from sequela.cohort.tables import MISSING, ROW, native_rows
+from sequela.cohort.table_files import ROW, native_rows
+from sequela.cohort.tables import MISSING
 
 GeneTableName: TypeAlias = Literal["expression", "mutation", "copy_number"]
 GENE_TABLES: tuple[GeneTableName, ...] = get_args(GeneTableName)

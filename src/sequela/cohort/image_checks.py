@@ -10,7 +10,8 @@ from pathlib import Path, PurePosixPath
 
 from sequela.cohort.findings import Finding, finding
 from sequela.cohort.manifest import Manifest
-from sequela.cohort.tables import ROW, Table
+from sequela.cohort.table_files import ROW
+from sequela.cohort.tables import Table
 
 
 def file_findings(

@@ -13,7 +13,8 @@ from sequela.cohort.findings import Finding, finding
 from sequela.cohort.gene_sets import GeneSets, coverage, read_gene_sets, vocabulary
 from sequela.cohort.gene_tables import GENE_TABLES, GeneTable, GeneTableName, read_gene_table
 from sequela.cohort.manifest import Manifest
-from sequela.cohort.tables import Table, located
+from sequela.cohort.table_files import located
+from sequela.cohort.tables import Table
 
 _SHARED = 0.05
 """Two lists of genes of one vocabulary share more of the shorter one than this."""

@@ -14,7 +14,7 @@ import polars as pl
 from sequela.cohort.cohort import Cohort
 from sequela.cohort.patient import Case, Exam, Image, Patient, Text
 from sequela.cohort.protocol import ProtocolSettings
-from sequela.cohort.tables import write_table
+from sequela.cohort.table_files import write_table
 from sequela.errors import DataError
 from sequela.survival.followup import Followup
 

@@ -10,7 +10,8 @@ from pathlib import Path
 
 from sequela.cohort.findings import Finding, finding
 from sequela.cohort.patient import BELIEVABLE_MPP, COORDS, FEATURES, PICKLES
-from sequela.cohort.tables import ROW, Table
+from sequela.cohort.table_files import ROW
+from sequela.cohort.tables import Table
 
 _SAFETENSORS = ".safetensors"
 _KNOWN = (".h5", ".hdf5", _SAFETENSORS)

@@ -15,7 +15,7 @@ from sequela.cohort.cohort import Cohort
 from sequela.cohort.division import PARTS, Groups, Part, divide, with_validation
 from sequela.cohort.selection import Selection
 from sequela.cohort.split_files import REDRAW, SCHEMA, read_published, read_seal, read_table
-from sequela.cohort.tables import write_table
+from sequela.cohort.table_files import write_table
 from sequela.errors import DataError, LockedError
 from sequela.settings import Settings
 from sequela.storage import fingerprint, write_json

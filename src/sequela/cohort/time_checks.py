@@ -8,7 +8,8 @@ import polars as pl
 
 from sequela.cohort.findings import Finding, finding
 from sequela.cohort.manifest import DAYS, FILE_NAME, Manifest
-from sequela.cohort.tables import ROW, Table
+from sequela.cohort.table_files import ROW
+from sequela.cohort.tables import Table
 
 _FEW = 10
 """Outcomes below which the size of times says nothing of their unit."""

@@ -11,7 +11,7 @@ from pathlib import Path
 import polars as pl
 
 from sequela.cohort.image_checks import within
-from sequela.cohort.tables import write_table
+from sequela.cohort.table_files import write_table
 from sequela.errors import DataError, UsageError
 from sequela.importers.dicom_header import Mammogram, NotTaken, read_header
 from sequela.importers.dicom_transfer import HEADERS, Transfer, transferred

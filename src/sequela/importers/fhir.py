@@ -12,7 +12,7 @@ from pathlib import Path
 import polars as pl
 
 from sequela.cohort.image_checks import within
-from sequela.cohort.tables import write_table
+from sequela.cohort.table_files import write_table
 from sequela.errors import DataError, UsageError
 from sequela.importers.draft import draft_manifest
 from sequela.importers.fhir_bundle import Resource, items, read_bundle, text

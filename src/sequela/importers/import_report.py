@@ -8,7 +8,7 @@ from pathlib import Path
 
 import polars as pl
 
-from sequela.cohort.tables import write_table
+from sequela.cohort.table_files import write_table
 from sequela.importers.pseudonyms import Pseudonyms, write_links
 from sequela.importers.status import Status
 

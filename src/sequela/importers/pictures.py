@@ -10,7 +10,7 @@ from pathlib import Path
 
 import polars as pl
 
-from sequela.cohort.tables import write_table
+from sequela.cohort.table_files import write_table
 from sequela.errors import DataError
 from sequela.importers.draft import draft_manifest
 from sequela.importers.import_report import ImportFinding, ImportReport, keys_told

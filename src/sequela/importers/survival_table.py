@@ -12,7 +12,8 @@ from pydantic import ConfigDict, Field
 
 from sequela.cohort.findings import errors
 from sequela.cohort.manifest import FILE_NAME, Covariate, Endpoint, Manifest, TableSource
-from sequela.cohort.tables import MISSING, ROW, mapped_table, read_rows, write_table
+from sequela.cohort.table_files import ROW, read_rows, write_table
+from sequela.cohort.tables import MISSING, mapped_table
 from sequela.errors import DataError, UsageError
 from sequela.importers.import_report import ImportFinding, ImportReport, keys_told
 from sequela.importers.pseudonyms import default_key_file, open_pseudonyms, write_links

@@ -11,7 +11,7 @@ import polars as pl
 import yaml
 
 from sequela.cohort.manifest import FILE_NAME
-from sequela.cohort.tables import write_table
+from sequela.cohort.table_files import write_table
 from sequela.errors import DataError, UsageError
 from sequela.importers import tcga_clinical
 from sequela.importers.barcodes import Barcode

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import polars as pl
 
-from sequela.cohort.tables import write_table
+from sequela.cohort.table_files import write_table
 from sequela.errors import DataError
 from sequela.knowledge.frozen import FILE_NAME, FrozenKnowledge
 from sequela.knowledge.schema import FIELDS, UNKNOWN, Finding, StructuredReport

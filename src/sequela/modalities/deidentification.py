@@ -10,7 +10,7 @@ from pathlib import Path
 
 import polars as pl
 
-from sequela.cohort.tables import write_table
+from sequela.cohort.table_files import write_table
 from sequela.errors import DataError, UsageError
 from sequela.importers.deidentified import write_deidentified
 from sequela.importers.dicom_file import BROKEN, read_dicom

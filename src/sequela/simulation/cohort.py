@@ -10,7 +10,7 @@ import polars as pl
 import yaml
 
 from sequela.cohort.manifest import FILE_NAME
-from sequela.cohort.tables import write_table
+from sequela.cohort.table_files import write_table
 from sequela.errors import ResourceLimitError, UsageError
 from sequela.progress import stage
 from sequela.simulation import tables

@@ -12,7 +12,7 @@ import yaml
 from safetensors.numpy import save
 
 from sequela.cohort.manifest import FILE_NAME, Covariate, Endpoint, Manifest, TableSource
-from sequela.cohort.tables import write_table
+from sequela.cohort.table_files import write_table
 from sequela.errors import UsageError
 from sequela.simulation.tumours import (
     GENES_OF_A_SET,

@@ -11,7 +11,7 @@ from pathlib import Path
 import polars as pl
 
 from sequela.cohort.manifest import Manifest
-from sequela.cohort.tables import read_rows
+from sequela.cohort.table_files import read_rows
 from sequela.errors import DataError
 from sequela.parquet import parquet_metadata, read_parquet
 from sequela.seal import SEAL, seal, unseal

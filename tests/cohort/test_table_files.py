@@ -6,7 +6,7 @@ import pytest
 
 from sequela import memory
 from sequela.cohort.checks import check_cohort
-from sequela.cohort.tables import _MOST_COLUMNS
+from sequela.cohort.table_files import _MOST_COLUMNS
 from sequela.errors import ResourceLimitError
 from sequela.simulation.specimens import MANIFEST, OUTCOMES, PATIENTS
 
