@@ -12,7 +12,6 @@ from rich.markup import escape
 
 from sequela.cli.answers import answer
 from sequela.cli.demonstration import claim, planned, run
-from sequela.cli.number_tables import performance
 from sequela.cli.words import packaged
 from sequela.storage import write_text
 
@@ -67,7 +66,6 @@ def _close(study: Path, seconds: float) -> None:
         {"report": str(report), "pages": pages, "seconds": round(seconds, 1), "verdict": said},
         "\n[bold]All patients are synthetic: these numbers say that the toolkit works, and nothing "
         "about cancer.[/]",
-        *(line for line in performance(content) if not isinstance(line, str)),
         *(escape(sentence) for sentence in said),
         f"{len(pages)} patients have a page, in explanations beside the report, which links to "
         "them.",

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from itertools import compress
 from typing import Any
 
 from rich.markup import escape
 from rich.table import Table
 
+UNDEFINED = "undefined"
 _SHOWN = {
     "auc": "AUC",
     "accuracy": "ACC",
@@ -22,12 +24,19 @@ def performance(content: dict[str, Any]) -> list[Table | str]:
 
 
 def _performance(content: dict[str, Any]) -> Table:
-    models = content["models"]
-    table = Table("model", *_SHOWN.values(), "HR", box=None, pad_edge=False)
-    for model in models:
-        ratio = model["risk_groups"].get("hazard_ratio") or {}
-        cells = [stacked(model["metrics"][name]) for name in _SHOWN]
-        table.add_row(escape(model["name"]), *cells, stacked(ratio, digits=2))
+    """A column is left out where it is undefined for all models; the remarks say why."""
+    rows = [
+        [
+            *(stacked(model["metrics"][name]) for name in _SHOWN),
+            stacked(model["risk_groups"].get("hazard_ratio") or {}, digits=2),
+        ]
+        for model in content["models"]
+    ]
+    heads = (*_SHOWN.values(), "HR")
+    told = [any(row[place] != UNDEFINED for row in rows) for place in range(len(heads))]
+    table = Table("model", *compress(heads, told), box=None, pad_edge=False)
+    for model, row in zip(content["models"], rows, strict=True):
+        table.add_row(escape(model["name"]), *compress(row, told))
     return table
 
 
@@ -37,11 +46,23 @@ def _remarks(content: dict[str, Any]) -> list[str]:
         for model in content["models"]
         for warning in model["warnings"]
     }
-    undefined = [
-        f"undefined: {each['model']} {each['metric']}: {each['reason']}"
-        for each in content["undefined"]
+    return [escape(line) for line in (*sorted(warnings), *_undefined(content))]
+
+
+def _undefined(content: dict[str, Any]) -> list[str]:
+    """A line for what one reason leaves undefined of the same models."""
+    of: dict[tuple[str, str], list[str]] = {}
+    for each in content["undefined"]:
+        of.setdefault((each["model"], each["reason"]), []).append(each["metric"])
+    lines: dict[tuple[str, str], list[str]] = {}
+    for (model, reason), metrics in of.items():
+        lines.setdefault((", ".join(metrics), reason), []).append(model)
+    every = {model["name"] for model in content["models"]}
+    return [
+        f"undefined: {'all models' if every == {*models} else ', '.join(models)}: "
+        f"{metrics}: {reason}"
+        for (metrics, reason), models in lines.items()
     ]
-    return [escape(line) for line in (*sorted(warnings), *undefined[:10])]
 
 
 def page(content: dict[str, Any], *, divided: bool = True) -> list[Table | str]:
@@ -235,7 +256,7 @@ def interval(estimate: dict[str, Any], *, digits: int = 3, sign: str = "") -> st
 def stacked(estimate: dict[str, Any], *, digits: int = 3) -> str:
     """The same on two lines, narrow enough for a table of many columns."""
     if not estimate or estimate["value"] is None:
-        return "undefined"
+        return UNDEFINED
     value = f"{estimate['value']:.{digits}f}"
     if estimate["low"] is None:
         return f"{value}\n[dim]no interval[/]"
