@@ -34,6 +34,26 @@ def test_a_long_stage_says_how_much_is_left(
     assert "train: 1 of 4, about 60 s left" in written.getvalue()
 
 
+def test_nothing_is_said_of_what_is_left_before_a_step_is_done(
+    written: io.StringIO, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock = iter([0.0, 20.0, 40.0])
+    monkeypatch.setattr(progress.time, "monotonic", lambda: next(clock))
+    with progress.stage("train", 4) as advance:
+        advance(0)
+    assert written.getvalue().startswith("train: 0 of 4\n")
+
+
+def test_what_is_said_stands_as_it_is_or_is_told_to_whoever_says_it(written: io.StringIO) -> None:
+    progress.say("19 of 345 [patients]")
+    assert written.getvalue() == "19 of 345 [patients]\n"
+    heard: list[str] = []
+    token = progress.teller.set(heard.append)
+    progress.say("again")
+    progress.teller.reset(token)
+    assert heard == ["again"] and "again" not in written.getvalue()
+
+
 def test_quiet_prints_nothing(written: io.StringIO) -> None:
     token = progress.quiet.set(True)
     with progress.stage("train", 4) as advance:

@@ -24,6 +24,8 @@ console = Console(stderr=True)
 quiet: ContextVar[bool] = ContextVar("quiet", default=False)
 
 Advance = Callable[[int], None]
+teller: ContextVar[Callable[[str], None] | None] = ContextVar("teller", default=None)
+"""Who says a process's sentences for it, where it works beside others."""
 _LOG_EVERY_SECONDS = 15.0
 _SHOWN = 3
 
@@ -51,6 +53,21 @@ class _Told:
     def running(self, names: Sequence[str]) -> None:
         more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
         self.shown(", ".join(names[:_SHOWN]) + more)
+
+
+def say(sentence: str) -> None:
+    """Say something that a user should know while work goes on.
+
+    Of processes side by side the one that started them says it, and once.
+
+    Args:
+        sentence: Without markup.
+    """
+    told = teller.get()
+    if told is None:
+        console.print(escape(sentence), highlight=False)
+    else:
+        told(sentence)
 
 
 @contextmanager
@@ -96,11 +113,10 @@ def _logged(name: str, total: int) -> Iterator[Progress]:
         now = time.monotonic()
         if now - last >= _LOG_EVERY_SECONDS and done < total:
             last = now
-            left = (now - started) / max(done, 1) * (total - done)
+            seconds = (now - started) / max(done, 1) * (total - done)
+            left = f", about {seconds:.0f} s left" if done else ""
             doing = f"; now {escape(now_doing)}" if now_doing else ""
-            console.print(
-                f"{name}: {done} of {total}, about {left:.0f} s left{doing}", highlight=False
-            )
+            console.print(f"{name}: {done} of {total}{left}{doing}", highlight=False)
 
     def show(now: str) -> None:
         nonlocal now_doing

@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable
 
 from sequela.errors import DataError, InterruptedRunError
+from sequela.progress import say
 from sequela.training.interruption import stop_requests
 
 
@@ -15,6 +16,11 @@ def divide_and_tell(number: int, advance: Callable[[int], None]) -> tuple[int, i
     if number == 0:
         raise DataError("nothing is divided by zero")
     return 12 // number, os.getpid()
+
+
+def say_where(where: str, advance: Callable[[int], None]) -> None:
+    advance(1)
+    say(f"seen in {where}")
 
 
 def threads_of_libraries(_: int, advance: Callable[[int], None]) -> str:

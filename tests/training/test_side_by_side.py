@@ -11,7 +11,7 @@ from concurrent.futures import Future
 from concurrent.futures.process import BrokenProcessPool
 
 import pytest
-from light_jobs import divide_and_tell, threads_of_libraries, wait_for_stop
+from light_jobs import divide_and_tell, say_where, threads_of_libraries, wait_for_stop
 
 from sequela.errors import DataError, InterruptedRunError, ResourceLimitError
 from sequela.training.side_by_side import _results, side_by_side
@@ -46,6 +46,11 @@ def test_jobs_share_the_cores_in_every_library_and_this_process_keeps_its_own(
     assert found == ["3"]
     assert os.environ["OPENBLAS_NUM_THREADS"] == "7"
     assert "MKL_NUM_THREADS" not in os.environ
+
+
+def test_what_jobs_say_is_said_here_and_once(capsys: pytest.CaptureFixture[str]) -> None:
+    side_by_side(say_where, ["Rome"] * 3 + ["Oslo"], jobs=2, threads=1, advance=lambda _: None)
+    assert sorted(capsys.readouterr().err.splitlines()) == ["seen in Oslo", "seen in Rome"]
 
 
 def test_a_failure_is_passed_on_and_a_stop_wins() -> None:

@@ -13,7 +13,7 @@ from sequela.knowledge.schema import StructuredReport
 from sequela.modalities.patient_inputs import PatientInputs
 from sequela.modalities.slide_bags import SlideBags
 from sequela.models.peer_config import PatientConfig
-from sequela.progress import console
+from sequela.progress import say
 from sequela.storage import owned
 from sequela.training.knowledge_tables import Knowledge
 from sequela.training.patient_data import PatientScalers, PatientSources
@@ -121,10 +121,9 @@ def said_empty(inputs: PatientInputs, config: PatientConfig, variant: str) -> in
             hint="add the missing tables to the cohort, or use a variant that reads what it has",
         )
     if empty:
-        console.print(
+        say(
             f"{empty} of {len(inputs)} patients {what}: they stay in, and all of a cancer get the "
-            "same risk, that of a patient of whom nothing is known",
-            highlight=False,
+            "same risk, that of a patient of whom nothing is known"
         )
     return empty
 

@@ -159,7 +159,7 @@ def predict(
     rows = _rows(project, metadata, external=external)
     chosen = np.concatenate([part for _, part in rows])
     cases = [project.selection.cases[row] for row in chosen]
-    said = _said(run, metadata, cases, project, without)
+    said = _said(run, metadata, cases, project, without, external=external)
     parts = [name for name, part in rows for _ in part]
     followup = project.selection.followup[chosen]
     named = (
@@ -183,6 +183,8 @@ def _said(
     cases: Sequence[Case],
     project: Project,
     without: str | None,
+    *,
+    external: bool,
 ) -> Answers:
     if metadata["family"] == FAMILY:
         if without is not None:
@@ -193,7 +195,7 @@ def _said(
     if isinstance(trained.config, PatientConfig):
         patients = [case.patient_id for case in cases]
         inputs = kept_sources(project, metadata).inputs(patients, trained.config, without)
-        if without is None:
+        if external and without is None:  # of its own cohort training has said it
             said_empty(inputs, trained.config, metadata["variant"])
         return answers_of(trained, inputs, machine)
     sources = sources_of(project, trained)

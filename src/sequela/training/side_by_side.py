@@ -22,7 +22,7 @@ from typing import Any, TypeVar
 import torch
 
 from sequela.errors import InterruptedRunError, ResourceLimitError
-from sequela.progress import Advance, quiet
+from sequela.progress import Advance, quiet, say, teller
 from sequela.training.interruption import stop_requests
 from sequela.workers import children_of
 
@@ -74,7 +74,7 @@ def side_by_side(
                 pool.submit(_call, partial(work, task), name)
                 for task, name in zip(tasks, names, strict=True)
             ]
-        told = _Told(advance, running, [])
+        told = _Told(advance, running, [], set())
         # `wait` counts a future as done only once a process has heard that it was cancelled.
         while left := [future for future in futures if not future.done()]:
             wait(left, _POLL_SECONDS)
@@ -118,11 +118,12 @@ def _unheard() -> Iterator[None]:
 
 @dataclass(frozen=True)
 class _Told:
-    """Who is told what the processes say, and which tasks they have begun."""
+    """Who is told what the processes say, which tasks they have begun, and what was said."""
 
     advance: Advance
     running: Callable[[Sequence[str]], None]
     under_way: list[str]
+    said: set[str]
 
 
 def _drain(steps: Any, told: _Told) -> None:
@@ -130,6 +131,9 @@ def _drain(steps: Any, told: _Told) -> None:
         match steps.get():
             case int(count):
                 told.advance(count)
+            case str(sentence) if sentence not in told.said:
+                told.said.add(sentence)
+                say(sentence)
             case (True, name):
                 told.under_way.append(name)
                 told.running(told.under_way)
@@ -143,6 +147,7 @@ def _begin(steps: Any, stop: Any, threads: int) -> None:
     global _steps, _stop
     _steps, _stop = steps, stop
     quiet.set(True)
+    teller.set(steps.put)
     torch.set_num_threads(threads)
     for number in _SIGNALS:
         signal.signal(number, signal.SIG_IGN)

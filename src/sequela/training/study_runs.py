@@ -16,7 +16,7 @@ from sequela.cohort.sites import shared_sites
 from sequela.errors import DataError, InterruptedRunError, SequelaError
 from sequela.evaluation.predictions import Predictions, Sampling
 from sequela.models.peer_config import PatientConfig
-from sequela.progress import Advance, console, stage
+from sequela.progress import Advance, say, stage
 from sequela.training.baselines import baseline_name
 from sequela.training.collection import common_provenance
 from sequela.training.configuration import ALIGNED, PREDICTED, Configuration
@@ -82,7 +82,7 @@ def run_study(study: Study, *, restart: bool = False) -> list[FailedRun]:
     """
     prepared = prepare(study.project)
     if study.project.configuration.split.file and (said := shared_sites(prepared.site_overlap)):
-        console.print(said, highlight=False)
+        say(said)
     if isinstance(study.project.configuration.model, PatientConfig):
         # Once for all: runs side by side would each want to write it.
         freeze_knowledge(study.project)

@@ -16,7 +16,7 @@ from sequela.models.contrastive import load_aligned
 from sequela.models.heads import Head, fit_head, head_warning
 from sequela.models.kemm import Kemm
 from sequela.models.mmp import SAMPLED, Mmp
-from sequela.progress import Advance, console
+from sequela.progress import Advance, say
 from sequela.storage import fingerprint
 from sequela.training.checkpoint import read_tensors
 from sequela.training.configuration import PREDICTED
@@ -208,7 +208,7 @@ def supervised(project: Project, config: ModelConfig, fold: Fold) -> Supervised:
 def _warn(told: str | None) -> None:
     """Once a process, however many folds and seeds it trains."""
     if told is not None:
-        console.print(told, highlight=False)
+        say(told)
 
 
 def _aligned_run(project: Project, fold: Fold) -> Run:
