@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from sequela.report.comparisons import Comparison, ComparisonSet
@@ -95,3 +97,28 @@ def test_a_model_that_was_not_compared_claims_nothing() -> None:
 
 def test_baselines_alone_claim_nothing() -> None:
     assert "no model to compare" in headline([result("cox-clinical")], []).lead
+
+
+@pytest.mark.parametrize(("horizon", "metric"), [(None, "Harrell's C"), (1826.0, "AUC")])
+def test_without_a_horizon_the_summary_is_about_concordance(
+    horizon: float | None, metric: str
+) -> None:
+    numbers = {name: Estimate(0.7, 0.6, 0.8) for name in ("auc", "harrell_c")}
+    results = [
+        replace(one, horizon=horizon, metrics=numbers)
+        for one in (result("cox-clinical"), result("kemm"))
+    ]
+    sets = [
+        ComparisonSet(
+            "test",
+            name,
+            "bootstrap",
+            ("kemm", "cox-clinical"),
+            (Comparison("kemm", "cox-clinical", name, Estimate(0.1, 0.05, 0.15), 0.001),),
+            (),
+        )
+        for name in ("auc", "harrell_c")
+    ]
+    said = headline(results, sets)
+    assert said.lead == f"KEMM beat the one model it was compared with on {metric}: Cox (clinical)."
+    assert said.points[0].startswith(f"The {metric} of KEMM was 0.700")

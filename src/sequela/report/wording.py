@@ -38,11 +38,10 @@ def verdict(comparison: Comparison) -> Verdict:
 
 
 def main_model(results: Sequence[ModelResult]) -> ModelResult | None:
-    """The model the page is about: LUMIN where it was run, else the first that is no baseline."""
+    """The model the page is about: LUMIN or KEMM where run, else the first that is no baseline."""
     models = [result for result in results if not result.is_baseline]
-    return next(
-        (result for result in models if result.variant == "lumin"), next(iter(models), None)
-    )
+    ours = [result for result in models if result.variant in ("lumin", "kemm")]
+    return next(iter(ours or models), None)
 
 
 def headline(results: Sequence[ModelResult], sets: Sequence[ComparisonSet]) -> Headline:
@@ -51,14 +50,15 @@ def headline(results: Sequence[ModelResult], sets: Sequence[ComparisonSet]) -> H
     if main is None:
         nothing = "Only baselines were evaluated" if results else "Nothing was evaluated"
         return Headline(f"{nothing}; there is no model to compare.", ())
-    against = _comparisons_of(main.name, sets)
-    points = (*_own_numbers(main), *(_comparison(one) for one in against), *_refusals(sets))
+    metric = "auc" if main.horizon is not None else "harrell_c"
+    against = _comparisons_of(main.name, sets, metric)
+    points = (*_own_numbers(main, metric), *(_comparison(one) for one in against), *_refusals(sets))
     return Headline(_lead(main.label, against), points)
 
 
-def _comparisons_of(name: str, sets: Sequence[ComparisonSet]) -> list[Comparison]:
-    """Those of one set that holds the model: on AUC if there is one, else on the first metric."""
-    mine = sorted((one for one in sets if name in one.names), key=lambda one: one.metric != "auc")
+def _comparisons_of(name: str, sets: Sequence[ComparisonSet], metric: str) -> list[Comparison]:
+    """Those of one set that holds the model: on this metric if there is one, else on the first."""
+    mine = sorted((one for one in sets if name in one.names), key=lambda one: one.metric != metric)
     chosen = mine[0] if mine else None
     pairs = [chosen.pair(name, other) for other in chosen.names if other != name] if chosen else []
     return [pair for pair in pairs if pair is not None]
@@ -117,11 +117,11 @@ def _all_of(total: int) -> str:
     )
 
 
-def _own_numbers(model: ModelResult) -> list[str]:
+def _own_numbers(model: ModelResult, metric: str) -> list[str]:
     sentences = []
-    auc = model.metrics.get("auc")
-    if auc is not None:
-        sentences.append(f"{model.label}'s AUC was {auc.text()}.")
+    found = model.metrics.get(metric)
+    if found is not None:
+        sentences.append(f"The {label(metric)} of {model.label} was {found.text()}.")
     ratio = model.metrics.get("hazard_ratio")
     if ratio is not None:
         sentences.append(_risk_groups(model.label, ratio, model.metrics.get("log_rank_p")))
