@@ -76,7 +76,7 @@ def _from_text(path: Path, file: str) -> tuple[pl.DataFrame | None, list[Finding
     except UnicodeDecodeError as error:
         return None, [finding("C005", file, data.count(b"\n", 0, error.start) + 1)]
     data = data.removeprefix(b"\xef\xbb\xbf")
-    separator = _separator(data, path.suffix)
+    separator = separator_of(data, path.suffix)
     if not data.strip():
         return pl.DataFrame({ROW: []}, schema={ROW: pl.UInt32}), []
     if data.partition(b"\n")[0].count(separator.encode()) > _MOST_COLUMNS:
@@ -90,7 +90,8 @@ def _from_text(path: Path, file: str) -> tuple[pl.DataFrame | None, list[Finding
     return _with_lines(frame), faults
 
 
-def _separator(data: bytes, suffix: str) -> str:
+def separator_of(data: bytes, suffix: str) -> str:
+    """What lies between the cells of a text table, by its header; a comma if there is any."""
     header = data.partition(b"\n")[0].decode()
     if suffix == ".tsv" or "," in header:
         return "\t" if suffix == ".tsv" else ","

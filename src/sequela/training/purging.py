@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 import polars as pl
 
 from sequela.cohort.manifest import Manifest
-from sequela.cohort.table_files import read_rows
+from sequela.cohort.table_files import read_rows, separator_of
 from sequela.errors import DataError
 from sequela.parquet import parquet_metadata, read_parquet
 from sequela.seal import SEAL, seal, unseal
@@ -37,8 +37,8 @@ class Purged:
         remade: What was deleted since it was made of all patients: commands make it again.
         trained: Runs whose weights have seen the patient, and cannot forget.
         left: Files that still hold one of the patient's names, and how.
-        short: Names of under six characters: they occur by chance, and were taken out of tables
-            alone.
+        short: Names of under six characters: they occur by chance, and were sought in columns of
+            ids alone.
     """
 
     rows: dict[str, int]
@@ -61,18 +61,20 @@ def purge(cohort: Path, work: Path, patient: str) -> Purged:
         DataError: If no table names the patient.
     """
     manifest = Manifest.load(cohort)
-    names, paths = _belongings(cohort, manifest, patient)
+    ids, paths = _belongings(cohort, manifest, patient)
+    sought = _Sought(ids, _columns(cohort, manifest))
     trained = tuple(sorted(_trained(work, patient)))
     # The tables by which all else is found come last, for whoever has to begin again.
     finding = [manifest.tables[name].file for name in _FINDING if name in manifest.tables]
-    rows = _without(work, names)
+    rows = _without(work, sought)
     remade = tuple(sorted(_clear(work)))
     for path in paths:
         (cohort / path).unlink(missing_ok=True)
         _leave(cohort / path, cohort)
-    rows |= _without(cohort, names, aside=(work, *(cohort / file for file in finding)))
+    rows |= _without(cohort, sought, aside=(work, *(cohort / file for file in finding)))
     for file in finding:
-        rows |= _without(cohort / file, names, cohort)
+        rows |= _without(cohort / file, sought, cohort)
+    names = [patient, *sorted(set().union(*ids.values()) - {patient})]
     wanted = [name for name in names if len(name) >= _SHORTEST]
     left = [f"{name} ({how})" for name, how in traces(cohort, wanted)]
     if not work.resolve().is_relative_to(cohort.resolve()):
@@ -80,8 +82,19 @@ def purge(cohort: Path, work: Path, patient: str) -> Purged:
     return Purged(rows, len(paths), remade, trained, tuple(left), len(names) - len(wanted))
 
 
-def _belongings(cohort: Path, manifest: Manifest, patient: str) -> tuple[list[str], list[str]]:
-    """Every id of the patient, the patient's own first, and the paths of the patient's files."""
+def _columns(cohort: Path, manifest: Manifest) -> dict[Path, dict[str, str]]:
+    """Of each file of the manifest, our name of its columns by theirs."""
+    columns: dict[Path, dict[str, str]] = {}
+    for source in manifest.tables.values():
+        ours = {theirs: column for column, theirs in source.columns.items()}
+        columns.setdefault(cohort / source.file, {}).update(ours)
+    return columns
+
+
+def _belongings(
+    cohort: Path, manifest: Manifest, patient: str
+) -> tuple[dict[str, set[str]], list[str]]:
+    """Every id of the patient by what it names, and the paths of the patient's files."""
     names: dict[str, set[str]] = {"patient_id": {patient}}
     paths: set[str] = set()
     for _ in range(2):  # images belong to exams, which belong to patients
@@ -89,8 +102,8 @@ def _belongings(cohort: Path, manifest: Manifest, patient: str) -> tuple[list[st
             frame, _ = read_rows(cohort, name, source)
             if frame is None:
                 continue
-            ours = {theirs: column for column, theirs in source.columns.items()}
-            frame = frame.rename({a: b for a, b in ours.items() if a in frame.columns})
+            mapped = {a: b for a, b in source.columns.items() if b in frame.columns}
+            frame = frame.with_columns(pl.col(theirs).alias(a) for a, theirs in mapped.items())
             key = next((one for one in ("patient_id", "exam_id") if one in frame.columns), None)
             if key is None:
                 continue
@@ -105,7 +118,7 @@ def _belongings(cohort: Path, manifest: Manifest, patient: str) -> tuple[list[st
                     hint="give the id as the table patients has it; importers make pseudonyms",
                 )
     inside = [path for path in paths if (cohort / path).resolve().is_relative_to(cohort.resolve())]
-    return [patient, *sorted(set().union(*names.values()) - {patient})], sorted(inside)
+    return names, sorted(inside)
 
 
 def _leave(path: Path, home: Path) -> None:
@@ -116,40 +129,65 @@ def _leave(path: Path, home: Path) -> None:
         folder.rmdir()
 
 
+@dataclass(frozen=True)
+class _Sought:
+    """What is taken out of tables.
+
+    Attributes:
+        ids: Of the patient, by the column that bears them: an exam may be called as another
+            patient is.
+        columns: Of each file of the manifest, our name of its columns by theirs.
+    """
+
+    ids: Mapping[str, set[str]]
+    columns: Mapping[Path, Mapping[str, str]]
+
+    def rows(self, path: Path, table: pl.DataFrame) -> pl.Expr:
+        """Where an id stands in its own column, or a long one in any column of texts."""
+        ours = self.columns.get(path, {})
+        long = {name for names in self.ids.values() for name in names if len(name) >= _SHORTEST}
+        found = [pl.lit(value=False)]
+        for column, kind in table.schema.items():
+            wanted = self.ids.get(ours.get(column, column), set())
+            wanted = wanted | long if kind == pl.String else wanted
+            if wanted and not kind.is_nested():
+                found.append(pl.col(column).cast(pl.String).is_in(sorted(wanted)))
+        return pl.any_horizontal(found).fill_null(value=False)
+
+
 def _without(
-    place: Path, names: list[str], home: Path | None = None, *, aside: tuple[Path, ...] = ()
+    place: Path, sought: _Sought, home: Path | None = None, *, aside: tuple[Path, ...] = ()
 ) -> dict[str, int]:
-    """Every table in a place written without the rows that hold one of the names.
+    """Every table in a place written without the patient's rows.
 
     Args:
         place: A folder, or one table.
-        names: Ids of the patient.
+        sought: The patient's.
         home: From where tables are named in what is returned; the place itself if not given.
         aside: Folders and tables that are left as they are.
     """
     removed = {}
     for path in [place] if place.is_file() else sorted(place.rglob("*")):
-        if any(path.is_relative_to(each) for each in aside):
+        if any(path.is_relative_to(each) for each in aside) or not path.is_file():
             continue
-        if path.suffix in (".csv", ".tsv", ".parquet") and (count := _without_rows(path, names)):
+        told = path in sought.columns or path.suffix in (".csv", ".tsv", ".parquet")
+        if told and (count := _without_rows(path, sought)):
             removed[path.relative_to(home or place).as_posix()] = count
     return removed
 
 
-def _without_rows(path: Path, names: list[str]) -> int:
-    separator = "\t" if path.suffix == ".tsv" else ","
+def _without_rows(path: Path, sought: _Sought) -> int:
+    separator = ","
     try:
-        table = (
-            read_parquet(path)
-            if path.suffix == ".parquet"
-            else pl.read_csv(path, infer_schema=False, separator=separator)
-        )
-    except (DataError, pl.exceptions.PolarsError):
+        if path.suffix == ".parquet":
+            table = read_parquet(path)
+        else:
+            data = path.read_bytes().removeprefix(b"\xef\xbb\xbf")
+            separator = separator_of(data, path.suffix)
+            table = pl.read_csv(data, infer_schema=False, separator=separator)
+    except (DataError, UnicodeDecodeError, pl.exceptions.PolarsError):
         return 0
-    texts = [name for name, kind in table.schema.items() if kind == pl.String]
-    if not texts:
-        return 0
-    kept = table.filter(~pl.any_horizontal(pl.col(texts).is_in(names).fill_null(value=False)))
+    kept = table.filter(~sought.rows(path, table))
     sealed = (path.parent / SEAL).exists()
     if len(kept) == len(table):
         if sealed:
