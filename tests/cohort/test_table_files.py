@@ -6,7 +6,8 @@ import pytest
 
 from sequela import memory
 from sequela.cohort.checks import check_cohort
-from sequela.cohort.table_files import _MOST_COLUMNS
+from sequela.cohort.manifest import TableSource
+from sequela.cohort.table_files import _MOST_COLUMNS, ROW, read_rows
 from sequela.errors import ResourceLimitError
 from sequela.simulation.specimens import MANIFEST, OUTCOMES, PATIENTS
 
@@ -32,3 +33,11 @@ def test_a_line_of_separators_is_no_table(folder: Path) -> None:
     (folder / "patients.csv").write_text("patient_id" + "," * (_MOST_COLUMNS + 1) + "\n")
     (found,) = [finding for finding in check_cohort(folder) if finding.code == "C004"]
     assert "more than 200,000 columns" in found.message
+
+
+def test_a_row_has_the_line_on_which_it_begins(tmp_path: Path) -> None:
+    text = '"id\nof the patient",note\n1,"two\nlines"\n\n2,one\n'
+    (tmp_path / "notes.csv").write_text(text, encoding="utf-8")
+    rows, findings = read_rows(tmp_path, "notes", TableSource(file="notes.csv"))
+    assert rows is not None and findings == []
+    assert rows[ROW].to_list() == [3, 6]

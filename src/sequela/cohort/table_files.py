@@ -101,7 +101,8 @@ def separator_of(data: bytes, suffix: str) -> str:
 def _with_lines(frame: pl.DataFrame) -> pl.DataFrame:
     """The line on which each row begins: cells may hold line breaks, blank lines are no rows."""
     breaks = pl.sum_horizontal(pl.all().str.count_matches("\n").fill_null(0))
-    line = pl.int_range(pl.len()) + 2 + breaks.cum_sum() - breaks
+    head = sum(name.count("\n") for name in frame.columns)
+    line = pl.int_range(pl.len()) + 2 + head + breaks.cum_sum() - breaks
     blank = pl.all_horizontal(pl.exclude(ROW).is_null())
     return frame.with_columns(line.cast(pl.UInt32).alias(ROW)).filter(~blank)
 
