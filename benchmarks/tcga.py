@@ -47,6 +47,7 @@ ROWS = (
     "boosting-expression",
 )
 FEW = ("learned-queries", "wrong-cancer-pbk")
+KNOWLEDGE = (*FEW, "without-pbk", "shuffled-reports")
 MAIN = (
     *FEW,
     "shuffled-reports",
@@ -109,7 +110,9 @@ def _asked() -> argparse.Namespace:
     parser.add_argument("--control-seeds", type=int, default=3, help="Of --seeds, the first ones.")
     parser.add_argument("--epochs", type=int, default=10)
     parser.add_argument("--jobs", type=int, default=2)
-    parser.add_argument("--short", action="store_true", help="KEMM alone, 5 epochs.")
+    parser.add_argument(
+        "--short", action="store_true", help="KEMM, controls of its knowledge; 5 epochs."
+    )
     parser.add_argument("--folder", type=Path, help="Kept, and gone on with.")
     parser.add_argument("--tables", action="store_true", help="Of what was run in --folder.")
     return parser.parse_args()
@@ -156,7 +159,7 @@ def _entries(asked: argparse.Namespace) -> list[Any]:
     beside = {"seeds": asked.seeds[: asked.control_seeds]}
     rows = [{"variant": name, **once} for name in ROWS]
     if asked.short:
-        return [*rows, "kemm"]
+        return [*rows, "kemm", *({"variant": name, **once} for name in KNOWLEDGE)]
     if asked.entries == "few":
         few = ({"variant": name, **beside} for name in FEW)
         return [*rows, "kemm", FOUR_BINS, *few]
