@@ -24,24 +24,17 @@ def test_without_a_terminal_a_finished_stage_is_one_line(written: io.StringIO) -
     assert written.getvalue().count("\n") == 1
 
 
-def test_a_long_stage_says_how_much_is_left(
-    written: io.StringIO, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(
+    ("done", "line"), [(1, "train: 1 of 4, about 60 s left\n"), (0, "train: 0 of 4\n")]
+)
+def test_a_long_stage_says_how_much_is_left_once_a_step_is_done(
+    written: io.StringIO, monkeypatch: pytest.MonkeyPatch, done: int, line: str
 ) -> None:
     clock = iter([0.0, 20.0, 40.0])
     monkeypatch.setattr(progress.time, "monotonic", lambda: next(clock))
     with progress.stage("train", 4) as advance:
-        advance(1)
-    assert "train: 1 of 4, about 60 s left" in written.getvalue()
-
-
-def test_nothing_is_said_of_what_is_left_before_a_step_is_done(
-    written: io.StringIO, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    clock = iter([0.0, 20.0, 40.0])
-    monkeypatch.setattr(progress.time, "monotonic", lambda: next(clock))
-    with progress.stage("train", 4) as advance:
-        advance(0)
-    assert written.getvalue().startswith("train: 0 of 4\n")
+        advance(done)
+    assert written.getvalue().startswith(line)
 
 
 def test_what_is_said_stands_as_it_is_or_is_told_to_whoever_says_it(written: io.StringIO) -> None:

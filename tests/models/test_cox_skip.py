@@ -17,9 +17,9 @@ def test_the_ridge_on_components_is_one_on_the_genes_themselves() -> None:
     time, event = draw.exponential(np.exp(-genes[:, 0] / 4)), draw.random(120) < 0.7
     directions = principal_directions(genes, 6)
     length = np.linalg.norm(directions, axis=0)
-    nothing = np.full(6, False)
-    asked = chosen_mean(genes @ directions, np.zeros(6, int), length, nothing, time, event)
-    weights = 2 * fit_cox_mean(genes @ directions, asked, time, event)
+    x, every = genes @ directions, np.full(6, True)
+    asked = chosen_mean(x, np.zeros(6, int), length, every, time, event)
+    weights = 2 * fit_cox_mean(x, asked, time, event) - fit_coxnet(x, time, event).coefficients
 
     variance = genes.var(axis=0)
     of_components = (1 / np.square(directions).sum(axis=0)).mean()

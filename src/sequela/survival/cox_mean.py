@@ -86,6 +86,5 @@ def fit_cox_mean(
     """
     mean = fit_cox(covariates, time, event, entry=entry, ridge=penalties.ridges).coefficients / 2
     few = penalties.few
-    if few.any():
-        mean[few] += fit_coxnet(covariates[:, few], time, event, entry=entry).coefficients / 2
+    mean[few] += fit_coxnet(covariates[:, few], time, event, entry=entry).coefficients / 2
     return mean
