@@ -244,6 +244,28 @@ def test_the_command_works_in_two_processes_and_one_speaks(
     assert environment["processes"] == 2
 
 
+def test_who_has_left_the_group_holds_nothing_of_it() -> None:
+    """What torch imports within would keep the group, and its threads abort an ending process."""
+    program = """
+import os, weakref
+import torch.distributed as dist
+from sequela.training.processes import joined
+with joined(os.environ, "cpu"):
+    group = weakref.ref(dist.group.WORLD)
+    import torch.distributed.nn
+print(group())
+"""
+    (environment,) = environments(1)
+    child = subprocess.run(
+        [sys.executable, "-c", program],
+        env={**os.environ, **environment},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert child.stdout == "None\n"
+
+
 def test_a_folder_that_another_process_holds_ends_all(tmp_path: Path) -> None:
     def held() -> int:
         try:

@@ -46,6 +46,10 @@ def joined(environment: Mapping[str, str], device: str) -> Iterator[None]:
     if "TORCHELASTIC_RUN_ID" not in environment or _joined():
         yield
         return
+    # Imported later, its defaults would hold the group to the interpreter's end, where a thread of
+    # the group that still has a tensor aborts the process.
+    import torch.distributed.nn
+
     gpu = device != "cpu" and torch.cuda.is_available()
     if gpu:
         torch.cuda.set_device(int(environment["LOCAL_RANK"]))
