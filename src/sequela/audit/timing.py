@@ -17,6 +17,8 @@ LIMIT = 0.55
 """The lower bound of the AUC above which a design gives the outcome away."""
 
 _VIEWS = (("L", "CC"), ("L", "MLO"), ("R", "CC"), ("R", "MLO"))
+_LENGTH = 4
+"""The length of the text. Where nothing else varies it is what the text says, not when."""
 
 
 @dataclass(frozen=True)
@@ -36,7 +38,9 @@ class Timing:
 
 
 def judge_timing(cohort: Cohort, labelled: Labelled) -> Timing | None:
-    """What trees make of time, gap, counts, text length and missing views; None if all is constant.
+    """What trees make of time, gap, counts, text length and missing views.
+
+    None if nothing but the length of the texts varies: patients are then seen alike.
 
     Raises:
         UndefinedMetricError: If there are few patients with, or without, the event.
@@ -53,7 +57,7 @@ def judge_timing(cohort: Cohort, labelled: Labelled) -> Timing | None:
 
 
 def design_alone(cohort: Cohort, labelled: Labelled) -> CrossValidatedAuc | None:
-    """The half of `judge_timing` that decides; None if all is constant.
+    """The half of `judge_timing` that decides; None where that is.
 
     Raises:
         UndefinedMetricError: If there are few patients with, or without, the event.
@@ -65,8 +69,8 @@ def design_alone(cohort: Cohort, labelled: Labelled) -> CrossValidatedAuc | None
 def _varying(cohort: Cohort, labelled: Labelled) -> Float[np.ndarray, "case feature"] | None:
     patients = cohort.patient
     design = np.array([_design(case, patients(case.patient_id)) for case in labelled.cases])
-    varying = design[:, _vary(design)]
-    return varying if varying.shape[1] else None
+    columns = _vary(design)
+    return design[:, columns] if set(columns) - {_LENGTH} else None
 
 
 def _design(case: Case, patient: Patient) -> list[float]:
