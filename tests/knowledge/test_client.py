@@ -29,6 +29,12 @@ def test_a_good_model_answers_and_was_asked_with_the_schema_and_the_report() -> 
     assert stub.requests[0]["temperature"] == 0
 
 
+def test_a_model_is_told_how_long_an_answer_may_be_for_it_would_ramble_on_unheard() -> None:
+    with serving("good") as (url, stub):
+        asked(url, tokens=700)
+    assert stub.requests[0]["max_tokens"] == 700
+
+
 def test_a_busy_model_is_asked_again() -> None:
     with serving("failing") as (url, stub):
         assert '"T1b"' in asked(url)

@@ -31,6 +31,7 @@ class ModelSettings(Settings):
         key_file: A file with the endpoint's key, if it wants one.
         seconds: Wall-clock time for an answer.
         characters: Length of an answer; what is longer is given up.
+        tokens: The most that the model is asked to answer with; a form takes about 1,000.
         retries: How often a failed connection is tried again, at most three times.
     """
 
@@ -40,6 +41,7 @@ class ModelSettings(Settings):
     key_file: Path | None = None
     seconds: float = Field(120.0, gt=0)
     characters: int = Field(32_768, gt=0)
+    tokens: int = Field(2048, gt=0)
     retries: int = Field(3, ge=0, le=len(_BACKOFF_SECONDS))
 
 
@@ -99,6 +101,7 @@ class ModelClient:
                 {"role": "system", "content": prompt.instructions},
                 {"role": "user", "content": prompt.content},
             ],
+            "max_tokens": self.settings.tokens,
             "temperature": 0,
             "seed": 0,
             "stream": False,
